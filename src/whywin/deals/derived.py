@@ -1,0 +1,31 @@
+"""Columns that follow from the contract's own: periods of a date, and the length of the sales cycle."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import pandas as pd
+
+PERIODS: Final = {"week": "W", "month": "M", "quarter": "Q", "year": "Y"}
+DERIVED: Final = {f"{date}_{grain}": (date, code) for date in ("created", "closed") for grain, code in PERIODS.items()}
+
+
+def derivable(name: str, columns: Iterable[str]) -> bool:
+    """Whether a column that is not in the table can be computed from those that are."""
+    there = set(columns)
+    if name == "cycle_days":
+        return {"created", "closed"} <= there
+    return name in DERIVED and DERIVED[name][0] in there
+
+
+def with_derived(table: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """Return the table with the derived columns among `names` added: ``created_quarter`` as "2024Q1", ``cycle_days`` in days."""
+    missing = [name for name in dict.fromkeys(names) if name not in table.columns]
+    added: dict[str, pd.Series] = {}
+    for name in missing:
+        if name == "cycle_days":
+            added[name] = (table["closed"] - table["created"]).dt.days
+        else:
+            date, code = DERIVED[name]
+            dates = table[date]
+            added[name] = dates.dt.to_period(code).astype("string").where(dates.notna())
+    return table.assign(**added)

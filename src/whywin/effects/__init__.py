@@ -1,0 +1,1 @@
+"""What would move the win rate? Intervention effects from observed deals."""

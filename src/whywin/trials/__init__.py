@@ -1,0 +1,1 @@
+"""Did what we tried work? Trials randomised by sales rep."""

@@ -1,0 +1,1 @@
+"""Where do we win, and did it really move?"""

@@ -1,0 +1,1 @@
+"""One file a check: a frozen dataclass whose fields are its settings. Found by file name; nothing lists them."""
