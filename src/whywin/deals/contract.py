@@ -5,12 +5,23 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Final
 
+import pandas as pd
 from annotated_types import Ge, Le, doc
 
+from whywin.errors import DataError
 from whywin.settings import check_settings
 
 STANDARD: Final = ("deal_id", "outcome", "created", "closed", "rep", "stage", "amount", "cycle_days")
 OUTCOMES: Final = ("won", "lost", "open")
+
+
+class ContractError(DataError):
+    """More of a table breaks its contract than the plan allows; ``quarantine`` holds the bad rows with their reasons."""
+
+    def __init__(self, faults: list[str], quarantine: pd.DataFrame) -> None:
+        """Take one sentence a kind of fault, and the rows."""
+        self.quarantine = quarantine
+        super().__init__(faults)
 
 
 @dataclass(frozen=True)

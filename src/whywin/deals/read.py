@@ -1,11 +1,79 @@
 """From a CRM's table to deals that keep the contract."""
 
+from hashlib import sha256
+
 import pandas as pd
 
-from whywin.deals.contract import Contract
+from whywin.deals.contract import Contract, ContractError
+from whywin.deals.names import standard_names
+from whywin.deals.quality import quality_of
+from whywin.deals.rules import Typed, broken, nearest_label, typed
 from whywin.deals.table import Deals
+from whywin.errors import DataError
 
 
 def keep_contract(raw: pd.DataFrame, contract: Contract) -> Deals:
-    """Map, type and judge a table; quarantine the rows that break the contract."""
-    raise NotImplementedError
+    """Map, type and judge a table; quarantine the rows that break the contract.
+
+    Raises:
+        DataError: the table has no rows, or its columns cannot be mapped; every fault at once.
+        ContractError: a larger share of the rows is bad than the contract allows; one sentence a kind of fault.
+    """
+    if not len(raw):
+        raise DataError("the table has no rows: export it again, or look at the filter that made it")
+    named = standard_names(raw, contract)
+    if contract.drop_duplicate_rows:
+        named = named.drop_duplicates(ignore_index=True)
+    understood = typed(named, contract)
+    cases = broken(understood, contract)
+    quarantine = _quarantine(understood, cases, contract)
+    share = len(quarantine) / len(named)
+    if share > contract.max_bad_share:
+        raise ContractError(_refusal(cases, share, len(quarantine), contract), quarantine)
+    table = understood.table.drop(index=quarantine["row"]).reset_index(drop=True)
+    if not table["won"].notna().any():
+        raise DataError("no deal is closed: a win rate needs deals that were won or lost; look at deals.won and deals.lost")
+    return Deals(table, quality_of(understood, cases, contract), quarantine, fingerprint(table))
+
+
+def fingerprint(table: pd.DataFrame) -> str:
+    """Return the sha256 of a table's content: its column names, types and every value, in order."""
+    digest = sha256(repr([(str(name), str(kind)) for name, kind in table.dtypes.items()]).encode())
+    digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _quarantine(understood: Typed, cases: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    said = cases["column"] + ": " + cases["value"].map(_shown) + " " + cases["says"]
+    unmapped = cases["column"].eq("outcome")
+    said = said.mask(unmapped, said + cases["value"].where(unmapped, "").map(lambda label: nearest_label(label, contract)))
+    reasons = said.groupby(cases["row"]).agg("; ".join)
+    rows = understood.raw.loc[reasons.index]
+    own = rows.drop(columns=[name for name in ("row", "reasons") if name in rows])
+    return pd.concat([pd.DataFrame({"row": reasons.index, "reasons": reasons}, index=reasons.index), own], axis=1).reset_index(
+        drop=True
+    )
+
+
+def _refusal(cases: pd.DataFrame, share: float, bad: int, contract: Contract) -> list[str]:
+    sentences = [
+        f"{bad:,} rows ({100 * share:.1f} %) break the contract, more than deals.max_bad_share = {contract.max_bad_share:g} allows: "
+        "mend the export or the mapping; the rows and their reasons are in the quarantine file"
+    ]
+    for (column, says), part in cases.groupby(["column", "says"], sort=False):
+        first = ", ".join(
+            f"{_shown(value)} in row {row}" for row, value in zip(part["row"].head(3), part["value"].head(3), strict=True)
+        )
+        hint = _labels(part, contract) if column == "outcome" else ""
+        sentences.append(f"{column}: {says}: {len(part):,} row(s), first {first}{hint}")
+    return sentences
+
+
+def _labels(part: pd.DataFrame, contract: Contract) -> str:
+    counts = part["value"].astype("string").value_counts()
+    listed = ", ".join(f"{label!r} × {count:,}{nearest_label(label, contract)}" for label, count in counts.head(8).items())
+    return f"; labels that are not mapped: {listed}"
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None or value is pd.NA or value != value else repr(str(value))  # noqa: PLR0124 - NaN, NaT
