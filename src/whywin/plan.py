@@ -10,7 +10,7 @@ from annotated_types import Ge, MinLen, doc
 from whywin.catalogue import Question
 from whywin.deals.contract import Contract
 from whywin.settings import check_settings
-from whywin.worlds.market import Market
+from whywin.worlds.knobs import Market
 
 Replacements = Mapping[str, Mapping[str, str]]
 

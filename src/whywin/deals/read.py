@@ -56,10 +56,9 @@ def _quarantine(understood: Typed, cases: pd.DataFrame, contract: Contract) -> p
 
 
 def _refusal(cases: pd.DataFrame, share: float, bad: int, contract: Contract) -> list[str]:
-    sentences = [
-        f"{bad:,} rows ({100 * share:.1f} %) break the contract, more than deals.max_bad_share = {contract.max_bad_share:g} allows: "
-        "mend the export or the mapping; the rows and their reasons are in the quarantine file"
-    ]
+    allowed = f"more than deals.max_bad_share = {contract.max_bad_share:g} allows"
+    way_out = "mend the export or the mapping; the rows and their reasons are in the quarantine file"
+    sentences = [f"{bad:,} rows ({100 * share:.1f} %) break the contract, {allowed}: {way_out}"]
     for (column, says), part in cases.groupby(["column", "says"], sort=False):
         first = ", ".join(
             f"{_shown(value)} in row {row}" for row, value in zip(part["row"].head(3), part["value"].head(3), strict=True)
@@ -76,4 +75,6 @@ def _labels(part: pd.DataFrame, contract: Contract) -> str:
 
 
 def _shown(value: object) -> str:
-    return "nothing" if value is None or value is pd.NA or value != value else repr(str(value))  # noqa: PLR0124 - NaN, NaT
+    if value is None or value is pd.NA or value is pd.NaT or value != value:  # noqa: PLR0124 - NaN differs from itself
+        return "nothing"
+    return repr(str(value).removesuffix(" 00:00:00"))

@@ -1,25 +1,17 @@
-"""A market with a known truth."""
+"""A market of deals that is simulated, and the truth about it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
 
 import pandas as pd
-from annotated_types import Ge, doc
 
-from whywin.settings import check_settings
+from whywin.worlds.defects import inject
+from whywin.worlds.flow import pipeline
+from whywin.worlds.knobs import Market
+from whywin.worlds.trial import alert_trial
+from whywin.worlds.truth import truth_of_deals, truth_of_trial
 
-
-@dataclass(frozen=True)
-class Market:
-    """A market of deals that is simulated; the same settings give the same deals to the last bit."""
-
-    seed: Annotated[int, Ge(0), doc("what the market's random numbers start from")] = 1
-    deals: Annotated[int, Ge(50), doc("number of deals created")] = 4000
-
-    def __post_init__(self) -> None:
-        """Refuse settings that break their own rules."""
-        check_settings(self)
+__all__ = ["Market", "World", "simulate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +20,24 @@ class World:
 
     Attributes:
         tables: tables by name, as a CRM would export them: "deals" and "trial".
-        truth: one row a true number: columns quantity, segment, value, unit, named like the estimates of it.
-        potential: per deal_id, the win probabilities and outcomes without and with the intervention.
+        truth: one row a true number: columns table, quantity, segment, value, unit, named like the estimates of it.
+            A win rate is the mean chance of the deals that are closed at the export; an effect is the mean difference of the
+            two chances over the deals that were open at the landmark and are closed at the export.
+        potential: per deal_id of "deals": ``chance_without`` and ``chance_with`` the call (0 to 1), the outcomes
+            ``won_without`` and ``won_with``, and whether the deal was ``open_at_landmark``.
+        defects: which row of "deals" has which injected defect: columns row, defect.
     """
 
     tables: Mapping[str, pd.DataFrame]
     truth: pd.DataFrame
     potential: pd.DataFrame
+    defects: pd.DataFrame
+
+
+def simulate(market: Market) -> World:
+    """Simulate a market: its tables, and everything that is true of them."""
+    flow = pipeline(market)
+    trial = alert_trial(market)
+    table, defects = inject(flow.table, market.defects, market.seed)
+    truth = pd.concat([truth_of_deals(market, flow), truth_of_trial(trial)], ignore_index=True)
+    return World({"deals": table, "trial": trial.table}, truth, flow.potential, defects)

@@ -1,0 +1,214 @@
+"""The only reader of data: tables from files through Ibis on DuckDB, and tables of made-up worlds."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from whywin.errors import DataError
+from whywin.plan import File, Join, Replacements, Simulated, Source
+
+ENDINGS = (".csv", ".csv.gz", ".tsv", ".parquet", ".duckdb")
+TYPES = ["BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "VARCHAR"]  # "Yes" and "No" stay labels: a table keeps its own words
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table as it came.
+
+    Attributes:
+        frame: its rows, in the order of the source.
+        truth: the true numbers (quantity, segment, value, unit) when it comes from a made-up world.
+        described: where it comes from and how much of it there is, in one sentence.
+    """
+
+    frame: pd.DataFrame
+    truth: pd.DataFrame | None
+    described: str
+
+
+def read(source: Source) -> Table:
+    """Read a table of deals, with further tables joined to it.
+
+    Raises:
+        DataError: a file is missing, unreadable, empty or of an unknown kind, or a join does not fit; every fault at once.
+    """
+    return _simulated(source) if isinstance(source, Simulated) else _file(source)
+
+
+def _simulated(source: Simulated) -> Table:
+    from whywin.worlds.market import simulate
+
+    world = simulate(source.world)
+    frame = world.tables[source.table]
+    truth = world.truth[world.truth["table"] == source.table].drop(columns="table").reset_index(drop=True)
+    return Table(frame, truth, f"A made-up market, table {source.table}: {len(frame):,} rows")
+
+
+def _file(source: File) -> Table:
+    faults = [fault for part in (source, *source.join) for fault in _faults_of_path(part)]
+    if faults:
+        raise DataError(faults)
+    frame = _replaced(_rows(source.path, source.separator, source.table), source.replace, source.path)
+    said = [f"{source.path.name}: {len(frame):,} rows"]
+    for join in source.join:
+        frame, words = _joined(frame, join)
+        said.append(words)
+    return Table(frame, None, "; ".join(said))
+
+
+def _faults_of_path(part: File | Join) -> Iterator[str]:
+    path = part.path
+    if path.is_dir():
+        yield f"{path}: is a folder; name the file in it"
+    elif not path.is_file():
+        near = get_close_matches(path.name, _names_in(path.parent), n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else "" if path.parent.is_dir() else f"; there is no folder {path.parent}"
+        yield f"{path}: there is no such file{hint}"
+    elif not path.name.lower().endswith(ENDINGS):
+        yield f"{path}: must end with one of {', '.join(ENDINGS)}"
+    elif path.stat().st_size == 0:
+        yield f"{path}: the file is empty"
+    elif path.suffix == ".duckdb" and not (isinstance(part, File) and part.table):
+        yield f"{path}: say which table of the database is meant, as source.table"
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except OSError:
+        return []
+
+
+def _rows(path: Path, separator: str | None, table: str | None) -> pd.DataFrame:
+    with _engine(path) as connection:
+        if path.suffix == ".parquet":
+            return _plain(connection.read_parquet(path))
+        if path.suffix == ".duckdb":
+            return _database(connection, path, table or "")
+        options = {"delim": separator} if separator else {}
+        return _plain(connection.read_csv(path, header=True, sample_size=-1, nullstr=[""], auto_type_candidates=TYPES, **options))
+
+
+@contextmanager
+def _engine(path: Path) -> Iterator[Any]:
+    """Open DuckDB in memory, and turn what it says of a broken file into one sentence."""
+    import duckdb
+    import ibis
+
+    connection = ibis.duckdb.connect()
+    try:
+        connection.raw_sql("SET preserve_insertion_order = true")
+        yield connection
+    except duckdb.Error as error:
+        first = str(error).strip().partition("\n")[0]
+        raise DataError(
+            f"{path}: cannot be read ({first}): export it again, or say source.separator if it is a CSV file"
+        ) from error
+    finally:
+        connection.disconnect()
+
+
+def _database(connection: Any, path: Path, table: str) -> pd.DataFrame:
+    quoted = str(path).replace("'", "''")
+    connection.raw_sql(f"ATTACH '{quoted}' AS given (READ_ONLY)")
+    there = [
+        row[0] for row in connection.raw_sql("SELECT table_name FROM duckdb_tables() WHERE database_name = 'given'").fetchall()
+    ]
+    if table not in there:
+        near = get_close_matches(table, there, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise DataError(f"{path}: has no table {table!r}{hint}; there are {', '.join(sorted(there)) or 'none'}")
+    return _plain(connection.table(table, database=("given", "main")))
+
+
+def _plain(expression: Any) -> pd.DataFrame:
+    """Fetch a whole table; ids and labels that are numbers stay numbers, dates become datetimes."""
+    frame: pd.DataFrame = expression.execute()
+    for name, kind in expression.schema().items():
+        if kind.is_date():
+            frame[name] = pd.to_datetime(frame[name])
+        elif kind.is_decimal():
+            frame[name] = frame[name].astype("float64")
+    return frame
+
+
+def _replaced(frame: pd.DataFrame, replace: Replacements, path: Path) -> pd.DataFrame:
+    faults = [f"replace.{name}: {path.name} has no column {name!r}{_near(name, frame)}" for name in replace if name not in frame]
+    if faults:
+        raise DataError(faults)
+    return frame.assign(**{name: frame[name].replace(dict(labels)) for name, labels in replace.items()})
+
+
+def _joined(frame: pd.DataFrame, join: Join) -> tuple[pd.DataFrame, str]:
+    further = _replaced(_rows(join.path, join.separator, None), join.replace, join.path)
+    key = join.on
+    faults = [
+        f"join: {place} has no column {key!r}{_near(key, table)}"
+        for place, table in _places(frame, join, further)
+        if key not in table
+    ]
+    if faults:
+        raise DataError(faults)
+    twice = further.loc[further[key].duplicated() & further[key].notna(), key].unique()
+    if len(twice):
+        faults.append(
+            f"join: {join.path.name} has {len(twice):,} {key}(s) in more than one row, such as {str(twice[0])!r}: keep one row each"
+        )
+    both = sorted(set(frame.columns) & set(further.columns) - {key})
+    if both:
+        faults.append(f"join: both tables have the column(s) {', '.join(both)}: rename them in one table")
+    if faults:
+        raise DataError(faults)
+    merged = frame.merge(further[further[key].notna()], how="left", on=key, validate="many_to_one")
+    known = frame[key].isin(further[key])
+    unmatched = int((~known & frame[key].notna()).sum())
+    return (
+        merged,
+        f"joined {join.path.name} on {key} ({int(known.sum()):,} matched, {unmatched:,} without a match, {int(frame[key].isna().sum()):,} without a {key})",
+    )
+
+
+def _places(frame: pd.DataFrame, join: Join, further: pd.DataFrame) -> tuple[tuple[str, pd.DataFrame], ...]:
+    return ("the deal table", frame), (join.path.name, further)
+
+
+def _near(name: str, frame: pd.DataFrame) -> str:
+    near = get_close_matches(name, [str(column) for column in frame.columns], n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(map(str, frame.columns))}"
+
+
+def write_quarantine(frame: pd.DataFrame, path: Path) -> None:
+    """Write the rows that were left out, with their reasons; the file is there whole or not at all."""
+    write_table(frame, path)
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV; the file is there whole or not at all.
+
+    Raises:
+        DataError: the folder cannot be made or written to.
+    """
+    _whole(path, lambda temporary: frame.to_csv(temporary, index=False))
+
+
+def _whole(path: Path, write: Callable[[Path], None]) -> None:
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        temporary = Path(name)
+        write(temporary)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise DataError(f"{path}: cannot be written ({error.strerror or error}): choose another folder, or make room") from error

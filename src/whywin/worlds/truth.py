@@ -1,0 +1,84 @@
+"""What is true of a made-up market, under the names that estimates of it carry."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from whywin.worlds.flow import Flow
+from whywin.worlds.knobs import Market
+from whywin.worlds.people import SEGMENTS
+from whywin.worlds.trial import AlertTrial
+
+COLUMNS: Final = ["table", "quantity", "segment", "value", "unit"]
+Row = tuple[str, str, float, str]
+
+
+def truth_of_deals(market: Market, flow: Flow) -> pd.DataFrame:
+    """Return the true win rates, the change in the shifting quarter and its two parts, and the effects of the call."""
+    closed = flow.table["outcome"].ne("Open").to_numpy()
+    quarter = flow.table["created"].dt.to_period("Q").astype(str)
+    deals = flow.table.assign(created_quarter=quarter, chance=flow.chance)[closed]
+    rows = [*_rates(deals), *_change(market, deals), *_effects(flow, closed)]
+    return pd.DataFrame([("deals", *row) for row in rows], columns=COLUMNS)
+
+
+def truth_of_trial(trial: AlertTrial) -> pd.DataFrame:
+    """Return the true effects of assignment and of delivery over all of the trial's deals, and the arms' win rates."""
+    alert = trial.table["arm"].eq("alert").to_numpy()
+    rows: list[Row] = [
+        ("effect of assignment", "arm=alert", 100 * float(np.mean(trial.assigned - trial.without)), "points"),
+        ("effect of delivery", "arm=alert", 100 * float(np.mean(trial.delivered - trial.without)), "points"),
+        ("win rate", "arm=alert", 100 * float(trial.assigned[alert].mean()), "percent"),
+        ("win rate", "arm=control", 100 * float(trial.without[~alert].mean()), "percent"),
+    ]
+    return pd.DataFrame([("trial", *row) for row in rows], columns=COLUMNS)
+
+
+def _rates(deals: pd.DataFrame) -> Iterator[Row]:
+    yield "win rate", "all", 100 * float(deals["chance"].mean()), "percent"
+    for name in (*SEGMENTS, "rep", "created_quarter"):
+        for level, chance in deals.groupby(name)["chance"].mean().items():
+            yield "win rate", f"{name}={level}", 100 * float(chance), "percent"
+
+
+def _change(market: Market, deals: pd.DataFrame) -> Iterator[Row]:
+    """The change from the quarter before the shift to the quarter of the shift, and Kitagawa's parts of it by lead source.
+
+    Source: Kitagawa (1955), Components of a difference between two rates, JASA 50, 1168-1194: the rate effect weighs the
+    changes of the rates by the mean of the two mixes, the mix effect the changes of the mix by the mean of the two rates.
+    """
+    if not 1 < market.shift_quarter <= market.quarters:
+        return
+    start = pd.Timestamp(market.first_day).to_period("Q")
+    before, after = (str(start + market.shift_quarter - 1 + step) for step in (-1, 0))
+    pair = deals[deals["created_quarter"].isin([before, after])]
+    yield "change in win rate", "all", _gap(pair, before, after), "points"
+    for name in SEGMENTS:
+        for level, part in pair.groupby(name):
+            if part["created_quarter"].nunique() == 2:  # noqa: PLR2004 - both quarters
+                yield "change in win rate", f"{name}={level}", _gap(part, before, after), "points"
+    cells = pair.groupby(["created_quarter", "lead_source"])["chance"].agg(["mean", "size"]).unstack("created_quarter").fillna(0)
+    mix = cells["size"] / cells["size"].sum()
+    rate = cells["mean"]
+    yield "rate effect", "all", 100 * float((mix.mean(axis=1) * (rate[after] - rate[before])).sum()), "points"
+    yield "mix effect", "all", 100 * float((rate.mean(axis=1) * (mix[after] - mix[before])).sum()), "points"
+
+
+def _gap(pair: pd.DataFrame, before: str, after: str) -> float:
+    chance = pair.groupby("created_quarter")["chance"].mean()
+    return 100 * float(chance[after] - chance[before])
+
+
+def _effects(flow: Flow, closed: np.ndarray) -> Iterator[Row]:
+    lift = 100 * (flow.potential["chance_with"] - flow.potential["chance_without"]).to_numpy()
+    among = closed & flow.potential["open_at_landmark"].to_numpy()
+    treated = among & flow.table["executive_call"].eq(1).to_numpy()
+    for quantity, who in (("effect on all deals", among), ("effect on the treated", treated)):
+        if not who.any():
+            continue
+        yield quantity, "all", float(lift[who].mean()), "points"
+        for name in (*SEGMENTS, "champion"):
+            for level, mean in pd.Series(lift[who]).groupby(flow.table.loc[who, name].to_numpy()).mean().items():
+                yield quantity, f"{name}={level}", float(mean), "points"
