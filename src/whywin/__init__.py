@@ -7,25 +7,25 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time a name is import
     from whywin.config import load_plan
     from whywin.deals.contract import Contract
     from whywin.errors import WhywinError
-    from whywin.evidence import Check, Estimate, Evidence
+    from whywin.evidence import Evidence
     from whywin.plan import Plan
     from whywin.report import plot
+    from whywin.sources import read
     from whywin.studies import Run, study
 
 _HOMES = {
-    "Check": "evidence",
     "Contract": "deals.contract",
-    "Estimate": "evidence",
     "Evidence": "evidence",
     "Plan": "plan",
     "Run": "studies",
     "WhywinError": "errors",
     "load_plan": "config",
     "plot": "report",
+    "read": "sources",
     "study": "studies",
 }
 
-__all__ = ["Check", "Contract", "Estimate", "Evidence", "Plan", "Run", "WhywinError", "load_plan", "plot", "study"]
+__all__ = ["Contract", "Evidence", "Plan", "Run", "WhywinError", "load_plan", "plot", "read", "study"]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from whywin.deals.need import Need
 from whywin.effects.question import Effect
-from whywin.evidence import Check, Design, Evidence, Grade
+from whywin.evidence import Answered, Check, Design, Evidence, Grade
 from whywin.trials.question import Trial
 from whywin.winrates.question import WinRates
 
@@ -34,15 +34,6 @@ class Method(Protocol):
         """Answer the question from the sample that was asked for."""
 
 
-class Answer(Protocol):
-    """What a check may look at: one method, what it was given, and what it said."""
-
-    label: str
-    method: Any
-    sample: pd.DataFrame
-    evidence: Evidence
-
-
 class Checker(Protocol):
     """One thing that would undo an answer: a frozen dataclass whose fields are its settings."""
 
@@ -50,7 +41,7 @@ class Checker(Protocol):
         """Say which data it needs beyond what the methods were given, or None."""
 
     def check(
-        self, question: Any, answers: tuple[Answer, ...], sample: pd.DataFrame | None, rng: np.random.Generator
+        self, question: Any, answers: tuple[Answered, ...], sample: pd.DataFrame | None, rng: np.random.Generator
     ) -> tuple[Check, ...]:
         """Return what was found; a Check with `method` set is about that answer, otherwise about the whole run."""
 

@@ -10,6 +10,7 @@ Anything else that escapes whywin is a bug and is left to crash.
 """
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class WhywinError(Exception):
@@ -35,3 +36,9 @@ class QuestionError(WhywinError):
 
 class TrackingError(WhywinError):
     """The record of runs cannot be opened or written."""
+
+
+def nearest(name: object, there: Iterable[object], *, otherwise: str = "") -> str:
+    """Return "; did you mean 'x'?" for the nearest of the names that are there, or `otherwise`."""
+    near = get_close_matches(str(name), [str(known) for known in there], n=1)
+    return f"; did you mean {near[0]!r}?" if near else otherwise

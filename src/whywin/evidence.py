@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-Unit = Literal["percent", "points", "logits", "days", "deals", "share"]
+Unit = Literal["percent", "points", "logits", "days", "deals", "share", "number"]
 Severity = Literal["fatal", "serious", "note"]
 Design = Literal["randomised", "natural", "adjusted", "unadjusted", "description"]
 Grade = Literal["A", "B", "C", "D", "E"]
@@ -32,7 +32,8 @@ class Estimate:
         high: upper end of the interval, in `unit`.
         level: the interval's nominal coverage, between 0 and 1.
         n: number of deals that the estimate rests on.
-        unit: "percent" for a rate (45.3), "points" for a difference of two rates in percentage points (+5.2), else as named.
+        unit: "percent" for a rate (45.3), "points" for a difference of two rates in percentage points (+5.2),
+            "number" for a metric in its own unit, else as named.
         method: label of the method that gave it; `study` fills it in.
     """
 
@@ -116,6 +117,16 @@ class Evidence:
 
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(index=False, float_format=lambda x: f"{x:.2f}"))
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """One method of a plan, what it was given, and what it said: what a check may look at."""
+
+    label: str
+    method: Any
+    sample: pd.DataFrame
+    evidence: Evidence
 
 
 def grade(design: Design, checks: Iterable[Check], required: Iterable[str]) -> Grade:

@@ -5,13 +5,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from whywin.errors import DataError
+from whywin.errors import DataError, nearest
 from whywin.plan import File, Join, Replacements, Simulated, Source
 
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".parquet", ".duckdb")
@@ -52,7 +51,8 @@ def _simulated(source: Simulated) -> Table:
 
 
 def _file(source: File) -> Table:
-    faults = [fault for part in (source, *source.join) for fault in _faults_of_path(part)]
+    parts: tuple[File | Join, ...] = (source, *source.join)
+    faults = [fault for part in parts for fault in _faults_of_path(part)]
     if faults:
         raise DataError(faults)
     frame = _replaced(_rows(source.path, source.separator, source.table), source.replace, source.path)
@@ -68,9 +68,8 @@ def _faults_of_path(part: File | Join) -> Iterator[str]:
     if path.is_dir():
         yield f"{path}: is a folder; name the file in it"
     elif not path.is_file():
-        near = get_close_matches(path.name, _names_in(path.parent), n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else "" if path.parent.is_dir() else f"; there is no folder {path.parent}"
-        yield f"{path}: there is no such file{hint}"
+        folder = "" if path.parent.is_dir() else f"; there is no folder {path.parent}"
+        yield f"{path}: there is no such file{nearest(path.name, _names_in(path.parent), otherwise=folder)}"
     elif not path.name.lower().endswith(ENDINGS):
         yield f"{path}: must end with one of {', '.join(ENDINGS)}"
     elif path.stat().st_size == 0:
@@ -122,9 +121,7 @@ def _database(connection: Any, path: Path, table: str) -> pd.DataFrame:
         row[0] for row in connection.raw_sql("SELECT table_name FROM duckdb_tables() WHERE database_name = 'given'").fetchall()
     ]
     if table not in there:
-        near = get_close_matches(table, there, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise DataError(f"{path}: has no table {table!r}{hint}; there are {', '.join(sorted(there)) or 'none'}")
+        raise DataError(f"{path}: has no table {table!r}{nearest(table, there)}; there are {', '.join(sorted(there)) or 'none'}")
     return _plain(connection.table(table, database=("given", "main")))
 
 
@@ -180,8 +177,7 @@ def _places(frame: pd.DataFrame, join: Join, further: pd.DataFrame) -> tuple[tup
 
 
 def _near(name: str, frame: pd.DataFrame) -> str:
-    near = get_close_matches(name, [str(column) for column in frame.columns], n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(map(str, frame.columns))}"
+    return nearest(name, frame.columns, otherwise=f"; it has {', '.join(map(str, frame.columns))}")
 
 
 def write_quarantine(frame: pd.DataFrame, path: Path) -> None:

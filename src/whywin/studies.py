@@ -14,21 +14,11 @@ from whywin.deals.need import Need
 from whywin.deals.read import keep_contract
 from whywin.deals.table import Deals
 from whywin.errors import QuestionError
-from whywin.evidence import Check, Evidence, Grade, grade
+from whywin.evidence import Answered, Check, Evidence, Grade, grade
 from whywin.plan import Plan
 from whywin.stats.streams import stream
 
 VERSIONED: Final = ("whywin", "numpy", "scipy", "pandas", "statsmodels", "pymc", "nutpie", "arviz", "dowhy", "econml")
-
-
-@dataclass(frozen=True, eq=False)
-class Answered:
-    """One method of a plan, what it was given, and what it said."""
-
-    label: str
-    method: Any
-    sample: pd.DataFrame
-    evidence: Evidence
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,12 +1,11 @@
 """From a CRM's column names to the contract's."""
 
 from collections import Counter
-from difflib import get_close_matches
 
 import pandas as pd
 
 from whywin.deals.contract import STANDARD, Contract
-from whywin.errors import DataError
+from whywin.errors import DataError, nearest
 
 
 def standard_names(raw: pd.DataFrame, contract: Contract) -> pd.DataFrame:
@@ -34,9 +33,9 @@ def _faults_of_mapping(raw: pd.DataFrame, contract: Contract, mapping: dict[str,
     for name, own in contract.columns.items():
         if name not in STANDARD:
             known = ", ".join(STANDARD)
-            faults.append(f"deals.columns.{name}: is no standard column{_nearest(name, STANDARD)}; there are {known}")
+            faults.append(f"deals.columns.{name}: is no standard column{nearest(name, STANDARD)}; there are {known}")
         if own not in raw.columns:
-            faults.append(f"deals.columns.{name}: the table has no column {own!r}{_nearest(own, raw.columns)}")
+            faults.append(f"deals.columns.{name}: the table has no column {own!r}{nearest(own, raw.columns)}")
         elif name != own and name in raw.columns and name not in contract.columns.values():
             faults.append(
                 f"deals.columns.{name}: the table has a column {name!r} besides {own!r}: rename one of them, or map {name!r}"
@@ -58,8 +57,3 @@ def _faults_of_labels(contract: Contract) -> list[str]:
         for label, count in labels.items()
         if count > 1
     ]
-
-
-def _nearest(name: str, there: object) -> str:
-    near = get_close_matches(str(name), [str(column) for column in there], n=1)  # type: ignore[attr-defined]
-    return f"; did you mean {near[0]!r}?" if near else ""

@@ -7,9 +7,9 @@ import pandas as pd
 from whywin.deals.contract import Contract, ContractError
 from whywin.deals.names import standard_names
 from whywin.deals.quality import quality_of
-from whywin.deals.rules import Typed, broken, nearest_label, typed
+from whywin.deals.rules import Typed, broken, typed
 from whywin.deals.table import Deals
-from whywin.errors import DataError
+from whywin.errors import DataError, nearest
 
 
 def keep_contract(raw: pd.DataFrame, contract: Contract) -> Deals:
@@ -45,8 +45,8 @@ def fingerprint(table: pd.DataFrame) -> str:
 
 def _quarantine(understood: Typed, cases: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     said = cases["column"] + ": " + cases["value"].map(_shown) + " " + cases["says"]
-    unmapped = cases["column"].eq("outcome")
-    said = said.mask(unmapped, said + cases["value"].where(unmapped, "").map(lambda label: nearest_label(label, contract)))
+    unmapped, mapped = cases["column"].eq("outcome"), _mapped(contract)
+    said = said.mask(unmapped, said + cases["value"].where(unmapped, "").map(lambda label: nearest(label, mapped)))
     reasons = said.groupby(cases["row"]).agg("; ".join)
     rows = understood.raw.loc[reasons.index]
     own = rows.drop(columns=[name for name in ("row", "reasons") if name in rows])
@@ -70,7 +70,7 @@ def _refusal(cases: pd.DataFrame, share: float, bad: int, contract: Contract) ->
 
 def _labels(part: pd.DataFrame, contract: Contract) -> str:
     counts = part["value"].astype("string").value_counts()
-    listed = ", ".join(f"{label!r} × {count:,}{nearest_label(label, contract)}" for label, count in counts.head(8).items())
+    listed = ", ".join(f"{label!r} × {count:,}{nearest(label, _mapped(contract))}" for label, count in counts.head(8).items())
     return f"; labels that are not mapped: {listed}"
 
 
@@ -78,3 +78,7 @@ def _shown(value: object) -> str:
     if value is None or value is pd.NA or value is pd.NaT or value != value:  # noqa: PLR0124 - NaN differs from itself
         return "nothing"
     return repr(str(value).removesuffix(" 00:00:00"))
+
+
+def _mapped(contract: Contract) -> tuple[str, ...]:
+    return (*contract.won, *contract.lost, *contract.open)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import pandas as pd
 
@@ -148,9 +147,3 @@ def _values(understood: Typed, cases: pd.DataFrame) -> pd.Series:
         source = understood.raw if name in understood.raw else understood.table
         values.loc[part.index] = source[name].take(part["row"]).astype("object").to_numpy()
     return values
-
-
-def nearest_label(label: object, contract: Contract) -> str:
-    """Return a hint at the mapped label that is nearest to one that is not mapped."""
-    near = get_close_matches(str(label), [*contract.won, *contract.lost, *contract.open], n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""

@@ -7,6 +7,7 @@ import pandas as pd
 from annotated_types import Ge, Gt, Lt, MinLen, doc
 
 from whywin.settings import check_settings
+from whywin.winrates.fit import faulty_crosses, faulty_periods, unfit_outcomes, unfit_segments, unknown_columns
 
 
 @dataclass(frozen=True)
@@ -44,4 +45,5 @@ class WinRates:
 
     def faults(self, table: pd.DataFrame) -> list[str]:
         """Return every way in which the question does not fit a deal table, one sentence each."""
-        return []
+        columns, crosses, periods = unknown_columns(self, table), faulty_crosses(self), faulty_periods(self, table)
+        return [*columns, *crosses, *periods, *unfit_outcomes(table), *unfit_segments(self, table)]

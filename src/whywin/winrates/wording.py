@@ -2,13 +2,60 @@
 
 from typing import Final
 
-from whywin.evidence import Evidence, Grade
+import pandas as pd
+
+from whywin.evidence import Estimate, Evidence, Grade
 from whywin.winrates.question import WinRates
 
 REQUIRED: Final[tuple[str, ...]] = ()
 
 
-def sentence(question: WinRates, evidence: Evidence, grade: Grade) -> str:  # noqa: ARG001
-    """Return the answer in one sentence."""
-    rate = evidence.of("win rate")
-    return f"The win rate is {rate.value:.1f} % ({rate.low:.1f} to {rate.high:.1f} %, {rate.n:,} closed deals)."
+def sentence(question: WinRates, evidence: Evidence, grade: Grade) -> str:  # noqa: ARG001 - every answer here is a description
+    """Return the answer in one sentence: which segments differ, and whether the change is more than noise."""
+    fatal = [check for check in evidence.checks if check.undoes and check.severity == "fatal"]
+    if fatal:
+        return f"There is no answer: {fatal[0].says[0].lower()}{fatal[0].says[1:]}"
+    company = evidence.of("win rate")
+    found = evidence.tables.get("segments")
+    change = next((one for one in evidence.estimates if (one.quantity, one.segment) == ("change in win rate", "all")), None)
+    if found is None:
+        rate = f"The observed win rate is {_percent(company)}"
+        return f"{rate}." if change is None else f"{rate}; it is {_points(change)} off that of {', '.join(question.baseline)}."
+    said = _quiet(company) if not found["different"].any() else _named(company, found)
+    return f"{said}{'' if change is None else _changed(question, change)}."
+
+
+def _quiet(company: Estimate) -> str:
+    return f"Segments do not differ detectably from the company's win rate of {_percent(company)}"
+
+
+def _named(company: Estimate, found: pd.DataFrame) -> str:
+    named = found[found["different"]]
+    ends = named.assign(off=named["pooled"] - company.value).sort_values("off", ascending=False, ignore_index=True)
+    above, below = ends[ends["off"] > 0].head(1), ends[ends["off"] < 0].tail(1)
+    strongest = pd.concat([above, below]).to_dict("records")
+    said = " and ".join(
+        f"{row['dimension']} {row['level']} is {row['pooled']:.1f} % ({row['low']:.1f} to {row['high']:.1f} %)"
+        for row in strongest
+    )
+    verb = "differs" if len(named) == 1 else "differ"
+    how = "; furthest off, " if len(named) > len(strongest) else ": "
+    return f"{len(named)} of {len(found)} segments {verb} from the company's win rate of {_percent(company)}{how}{said}"
+
+
+def _changed(question: WinRates, change: Estimate) -> str:
+    noise = change.low <= 0 <= change.high
+    periods = f"from {', '.join(question.baseline)} to {', '.join(question.current)}"
+    return f"; the change of {_points(change)} {periods} is {'no more than noise' if noise else 'more than noise'}"
+
+
+def _percent(rate: Estimate) -> str:
+    return f"{rate.value:.1f} % ({rate.low:.1f} to {rate.high:.1f} %, {rate.n:,} closed deals)"
+
+
+def _points(change: Estimate) -> str:
+    return f"{_signed(change.value)} points ({_signed(change.low)} to {_signed(change.high)})"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")

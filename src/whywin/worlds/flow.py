@@ -83,7 +83,7 @@ def _cycle(market: Market, known: pd.DataFrame, won: NDArray[np.bool_]) -> NDArr
     noise = stream(market.seed, "deals cycles").normal(size=market.deals)
     log_days = np.log(market.cycle_days) + 0.25 * known["engagement"].to_numpy() + 0.6 * noise
     log_days += np.where(won, 0.0, np.log(market.lost_cycle_ratio))
-    return np.maximum(1, np.exp(log_days).round()).astype(np.int64)
+    return np.asarray(np.maximum(1, np.exp(log_days).round()), dtype=np.int64)
 
 
 def _propensity(market: Market, known: pd.DataFrame, eligible: NDArray[np.bool_]) -> NDArray[np.float64]:

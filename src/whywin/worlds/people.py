@@ -69,4 +69,4 @@ def chance_in_logits(market: Market, known: pd.DataFrame, skill: NDArray[np.floa
 
 def size(known: pd.DataFrame) -> NDArray[np.float64]:
     """Return the log amount in standard deviations from its mean."""
-    return (np.log(known["amount"].to_numpy(dtype=float)) - 9.6) / 0.8
+    return np.asarray((np.log(known["amount"].to_numpy(dtype=float)) - 9.6) / 0.8)

@@ -1,0 +1,42 @@
+# Two commands: `make demo` runs the main job on the embedded data, `make test` runs all checks. Both set everything up first.
+PYTHON := .venv/bin/python
+WORKERS ?= auto
+.PHONY: setup demo test test-slow test-lowest lint format lock schema clean
+
+setup:
+	@.ci/setup
+
+demo: setup
+	@$(PYTHON) -m whywin demo
+
+test: setup lint
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile -m "not slow" --cov --cov-report=term --cov-fail-under=95 -q
+
+# Simulations that take minutes: our own methods' size and coverage, with a fixed budget of 40 minutes in all.
+test-slow: setup
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile -m slow -q
+
+# The lowest versions that pyproject.toml allows of what the code calls directly, in an environment of their own.
+test-lowest:
+	@.ci/setup .ci/lock-lowest.txt .venv-lowest
+	@.venv-lowest/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not browser" -q
+
+lint: setup
+	@$(PYTHON) -m ruff format --check --quiet .
+	@$(PYTHON) -m ruff check --quiet .
+	@$(PYTHON) -m mypy
+	@$(PYTHON) -c "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())" > /dev/null || $(PYTHON) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
+format: setup
+	@$(PYTHON) -m ruff format --quiet .
+	@$(PYTHON) -m ruff check --fix --quiet .
+
+# Resolve the ranges of pyproject.toml anew; the locks carry hashes and no address.
+lock: setup
+	@.ci/lock
+
+schema: setup
+	@$(PYTHON) -m whywin schema > configs/schema.json.new && mv configs/schema.json.new configs/schema.json
+
+clean:
+	@rm -rf .venv .venv-lowest .venv-tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

@@ -1,0 +1,5 @@
+"""`python -m whywin` is the command line."""
+
+from whywin.cli import main
+
+main()

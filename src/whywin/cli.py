@@ -1,0 +1,192 @@
+"""The command line: arguments in, exit code out. 0 sound · 1 a check failed · 2 could not run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:  # everything is imported by the command that needs it, so that --help answers at once
+    from whywin.runner import Finished
+
+app = typer.Typer(
+    name="whywin",
+    help="Where the win rate moved, what would move it, and whether what was tried worked.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, such as question.margin=2.")
+]
+StoreFolder = Annotated[Path, typer.Option("--store", envvar="WHYWIN_STORE", help="The folder of the MLflow store.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, envvar="WHYWIN_PORT", help="The port of the MLflow UI.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the answer alone, and no progress.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print every estimate and every check.")]
+STORE = Path("mlruns")
+PORT = 5000
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="whywin")
+
+
+@contextmanager
+def _mending() -> Iterator[None]:
+    """Turn what the caller can mend into sentences and exit code 2."""
+    from whywin.errors import WhywinError
+
+    try:
+        yield
+    except WhywinError as error:
+        from whywin.terminal import show_faults
+
+        show_faults(error)
+        raise typer.Exit(2) from None
+
+
+@app.command()
+def run(
+    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="One YAML file a plan.")],
+    overrides: Overrides = None,
+    store: StoreFolder = STORE,
+    port: Port = PORT,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Answer the question of each config, record the run, and draw its page."""
+    codes = [_run(path, overrides or [], store, port, quiet=quiet, verbose=verbose) for path in configs]
+    raise typer.Exit(max(codes))
+
+
+def _run(path: Path, overrides: list[str], store: Path, port: int, *, quiet: bool, verbose: bool) -> int:
+    try:
+        with _mending():
+            from whywin.runner import execute
+            from whywin.terminal import progress
+
+            with progress(quiet=quiet) as notify:
+                finished = execute(path, overrides, store_root=store, port=port, notify=notify)
+    except typer.Exit as ended:
+        return int(ended.exit_code)
+    _show(finished, store, quiet=quiet, verbose=verbose)
+    return 0 if finished.run.sound else 1
+
+
+def _show(finished: "Finished", store: Path, *, quiet: bool, verbose: bool) -> None:
+    from whywin.terminal import OUT, show_run
+
+    if quiet:
+        OUT.print(finished.run.answer, markup=False, highlight=False, soft_wrap=True)
+        return
+    show_run(finished.run, verbose=verbose)
+    lines = [f"Page: {finished.page}", *(f"{label}: {link}" for label, link in finished.links.items())]
+    for line in lines:
+        OUT.print(line, markup=False, highlight=False, soft_wrap=True)
+    OUT.print(f"The links open while `whywin ui{'' if store == STORE else f' --store {store}'}` runs.", markup=False, highlight=False)
+
+
+@app.command()
+def check(
+    config_file: Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file of a plan.")],
+    overrides: Overrides = None,
+    quarantine: Annotated[Path | None, typer.Option(help="Write the rows that break the contract to this CSV file.")] = None,
+) -> None:
+    """Look at a config and its data, and run nothing."""
+    with _mending():
+        from whywin.deals.contract import ContractError
+        from whywin.runner import examine
+        from whywin.sources import write_quarantine
+        from whywin.terminal import OUT, table_of
+
+        try:
+            plan, deals, table = examine(config_file, overrides or [])
+        except ContractError as refused:
+            if quarantine:
+                write_quarantine(refused.quarantine, quarantine)
+            raise
+        if quarantine:
+            write_quarantine(deals.quarantine, quarantine)
+        OUT.print(f"{plan.name}: the plan is sound and its question fits the deals.", markup=False, highlight=False)
+        OUT.print(f"{table.described}; {len(deals.table):,} deals kept, {len(deals.quarantine):,} rows quarantined.", markup=False)
+        OUT.print(table_of(deals.quality.dimensions, title=f"Data quality: {deals.quality.score:.0f} of 100"))
+        for pattern in deals.quality.patterns:
+            if not pattern.passed:
+                OUT.print(f"suspicious: {pattern.says}", markup=False, highlight=False)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the configs, from which editors complete them."""
+    import json
+
+    from whywin.config import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+@app.command()
+def methods() -> None:
+    """List what exists: questions, their methods and checks, with settings."""
+    from whywin.terminal import OUT, listing
+
+    for table in listing():
+        OUT.print(table)
+
+
+@app.command()
+def simulate(
+    to: Annotated[Path, typer.Option(help="The folder that the tables are written to; made when missing.")],
+    overrides: Overrides = None,
+) -> None:
+    """Write the tables of a made-up market and the truth about it as CSV files."""
+    with _mending():
+        from whywin.runner import write_world
+        from whywin.terminal import OUT
+
+        for path, rows in write_world(to, overrides or []).items():
+            OUT.print(f"{path}: {rows:,} rows", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run ids, their beginnings, or names of plans.")],
+    store: StoreFolder = STORE,
+) -> None:
+    """Say what differs between recorded runs: plans, data, versions, and estimates beyond their intervals."""
+    with _mending():
+        from whywin import tracking
+        from whywin.terminal import OUT, table_of
+
+        comparison = tracking.compare(tracking.open_store(store), runs)
+        for title, frame in comparison.tables().items():
+            OUT.print(table_of(frame, title=title))
+
+
+@app.command()
+def ui(store: StoreFolder = STORE, port: Port = PORT) -> None:
+    """Open MLflow on this store, on this machine only."""
+    with _mending():
+        from whywin import tracking
+        from whywin.terminal import OUT
+
+        opened = tracking.open_store(store)
+        OUT.print(f"MLflow: http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning (Ctrl-C ends it)", highlight=False)
+        raise typer.Exit(tracking.serve_ui(opened, port))
+
+
+@app.command()
+def demo(store: StoreFolder = STORE, port: Port = PORT, quiet: Quiet = False, verbose: Verbose = False) -> None:
+    """Run the three questions on the embedded market, whose truth is known."""
+    with _mending():
+        from whywin.runner import demonstration
+
+        paths = demonstration()
+    codes = [_run(path, [], store, port, quiet=quiet, verbose=verbose) for path in paths]
+    from whywin.terminal import OUT
+
+    OUT.print("\nThree runs are recorded. Look into them with: whywin ui", highlight=False)
+    raise typer.Exit(max(codes))

@@ -1,0 +1,125 @@
+"""The thin shell around `study`: read, study, draw, record; and the embedded demonstration."""
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from whywin import config, report, sources, tracking
+from whywin.catalogue import kind_of
+from whywin.deals.contract import ContractError
+from whywin.deals.read import keep_contract
+from whywin.deals.table import Deals
+from whywin.errors import ConfigError, QuestionError
+from whywin.plan import Plan
+from whywin.studies import Run, study
+from whywin.worlds.market import Market, simulate
+
+DEMONSTRATION: Final = ("winrates/demo.yaml", "effects/demo.yaml", "trials/demo.yaml")
+Notify = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A run that was recorded.
+
+    Attributes:
+        run: the plan and its evidence.
+        run_id: its identifier in the record.
+        page: where its page lies.
+        links: deep links into the MLflow UI by label.
+    """
+
+    run: Run
+    run_id: str
+    page: Path
+    links: Mapping[str, str]
+
+
+def execute(
+    path: Path, overrides: Sequence[str] = (), *, store_root: Path, port: int, notify: Notify = lambda _: None
+) -> Finished:
+    """Run one config from its data to its recorded page.
+
+    Raises:
+        ConfigError: the file is no sound plan; every fault at once.
+        DataError: the deals cannot be read, or break their contract beyond what the plan allows.
+        QuestionError: the question does not fit the deals.
+        TrackingError: the record of runs cannot be opened or written.
+    """
+    plan = config.load_plan(path, overrides)
+    notify("opening the record")
+    store = tracking.open_store(store_root, notify=notify)
+    plan_text = config.to_yaml(plan)
+    tags = {"kind": kind_of(plan.question), "config": str(path), "seed": str(plan.seed), **plan.track.tags}
+    with tracking.recording(
+        store, name=plan.name, experiment=plan.track.experiment, tags=tags, params=config.flat(plan), plan_text=plan_text
+    ) as record:
+        run = _studied(plan, record, notify)
+        notify("drawing the page")
+        repeat = shlex.join(["whywin", "run", str(path), *(part for text in overrides for part in ("--set", text))])
+        made = {"Run": record.run_id, "Made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", **record.links(port)}
+        page = report.page(run, plan_text=plan_text, repeat=repeat, recorded=made)
+        notify("recording")
+        record.write_run(run, page=page, figures=report.figures(run))
+    return Finished(run, record.run_id, record.page_path, record.links(port))
+
+
+def _studied(plan: Plan, record: tracking.Recording, notify: Notify) -> Run:
+    try:
+        deals, table = kept(plan, notify)
+    except ContractError as refused:
+        record.attach("quarantine.csv", refused.quarantine.to_csv(index=False))
+        raise
+    return study(plan, deals, truth=table.truth, notify=notify)
+
+
+def kept(plan: Plan, notify: Notify = lambda _: None) -> tuple[Deals, sources.Table]:
+    """Read a plan's deals and hold them to their contract, without answering anything."""
+    if plan.source is None:
+        raise ConfigError("source: missing; say where the deals are, such as source: {path: deals.csv}")
+    notify("reading deals")
+    table = sources.read(plan.source)
+    notify("holding the deals to their contract")
+    return keep_contract(table.frame, plan.deals), table
+
+
+def examine(path: Path, overrides: Sequence[str] = ()) -> tuple[Plan, Deals, sources.Table]:
+    """Read a config and its deals and see whether the question fits them; nothing is run or recorded."""
+    plan = config.load_plan(path, overrides)
+    deals, table = kept(plan)
+    faults = plan.question.faults(deals.table)
+    if faults:
+        raise QuestionError(faults)
+    return plan, deals, table
+
+
+def demonstration() -> tuple[Path, ...]:
+    """Return the demonstration's configs: below the current folder, or beside the source that is running.
+
+    Raises:
+        ConfigError: there is no folder of configs in either place.
+    """
+    for root in (Path("configs"), Path(__file__).parents[2] / "configs"):
+        paths = tuple(root / name for name in DEMONSTRATION)
+        if all(path.is_file() for path in paths):
+            return paths
+    raise ConfigError("the demonstration's configs are not here: run `whywin demo` in a checkout of whywin, which has configs/")
+
+
+def write_world(folder: Path, overrides: Sequence[str] = ()) -> dict[Path, int]:
+    """Write a made-up market's tables and its truth as CSV files; return the number of rows by file.
+
+    Raises:
+        ConfigError: a setting of the market is unknown or out of bounds.
+        DataError: the folder cannot be written to.
+    """
+    world = simulate(config.settings_of(Market, {}, overrides))
+    written = {}
+    for name, frame in {**world.tables, "truth": world.truth, "potential": world.potential}.items():
+        path = folder / f"{name}.csv"
+        sources.write_table(frame, path)
+        written[path] = len(frame)
+    return written

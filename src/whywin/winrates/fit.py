@@ -1,0 +1,141 @@
+"""Whether a question about win rates fits a table of deals: every reason why not, one sentence each."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any, Final
+
+import pandas as pd
+
+from whywin.deals.derived import DERIVED, derivable, with_derived
+
+MOST_LEVELS: Final = 50
+_NO_SEGMENT: Final = {"outcome": "the outcome itself", "won": "the outcome itself", "deal_id": "different for every deal"}
+
+
+def unknown_columns(question: Any, table: pd.DataFrame) -> list[str]:
+    """Columns that the question names and the deals neither have nor can derive, with the nearest names that they have."""
+    named = [("segments", name) for name in question.segments] + ([("rep", question.rep)] if question.rep else [])
+    faults = [
+        f"{field}: the deals have no column {name!r}; {_nearest(name, _choices(table))}"
+        for field, name in dict.fromkeys(named)
+        if not _there(name, table)
+    ]
+    if question.time and question.time not in table.columns:
+        faults.append(
+            f"time: the deals have no column {question.time!r}, so no periods; map it under deals: columns, or leave time out"
+        )
+    return faults
+
+
+def faulty_crosses(question: Any) -> list[str]:
+    """Pairs to be crossed that name no dimension of the question, name one twice, or stand there twice."""
+    faults, seen = [], set()
+    known = question.dimensions
+    for first, second in question.cross:
+        faults += [
+            f"cross: {name!r} of [{first}, {second}] is no dimension of the question; {_nearest(name, known)}"
+            for name in dict.fromkeys((first, second))
+            if name not in known
+        ]
+        if first == second:
+            faults.append(f"cross: [{first}, {second}] crosses a column with itself; name two different ones")
+        elif frozenset((first, second)) in seen:
+            faults.append(f"cross: [{first}, {second}] stands there twice; leave one out")
+        seen.add(frozenset((first, second)))
+    return faults
+
+
+def faulty_periods(question: Any, table: pd.DataFrame) -> list[str]:
+    """Periods that cannot be compared: without a time, on one side only, on both sides, or without closed deals."""
+    sides = {"baseline": question.baseline, "current": question.current}
+    given = [name for name, labels in sides.items() if labels]
+    if not given:
+        return []
+    if question.time is None:
+        return [f"{' and '.join(given)}: periods need time; set time: created or time: closed"]
+    faults = []
+    if len(given) == 1:
+        other = next(name for name in sides if name not in given)
+        faults.append(f"{other}: empty while {given[0]} names {', '.join(sides[given[0]])}; a change needs both")
+    both = sorted(set(question.baseline) & set(question.current))
+    if both:
+        faults.append(f"baseline and current: both name {', '.join(both)}; a period can stand on one side only")
+    if question.time in table.columns:
+        faults += _absent_periods(question, table, sides)
+    return faults
+
+
+def _absent_periods(question: Any, table: pd.DataFrame, sides: dict[str, tuple[str, ...]]) -> list[str]:
+    there = sorted(with_derived(_closed(table), (question.period,))[question.period].dropna().unique())
+    known = f"{', '.join(there[:12])}{f' and {len(there) - 12} more' if len(there) > 12 else ''}" or "none"  # noqa: PLR2004 - a line's worth
+    return [
+        f"{side}: no closed deal has the {question.grain} {label!r} of {question.time}; there are {known}"
+        for side, labels in sides.items()
+        for label in labels
+        if label not in there
+    ]
+
+
+def unfit_outcomes(table: pd.DataFrame) -> list[str]:
+    """Deals among which nothing can be compared: none closed, all won, or all lost."""
+    closed = _closed(table)
+    if closed.empty:
+        return [
+            f"outcome: none of the {len(table):,} deals is closed; map the labels of won and lost deals under deals: won and lost"
+        ]
+    share = float(closed["won"].mean())
+    if share in {0.0, 1.0}:
+        word, other = ("won", "lost") if share else ("lost", "won")
+        return [
+            f"outcome: all {len(closed):,} closed deals are {word}, so nothing compares; check the labels under deals: {other}"
+        ]
+    return []
+
+
+def unfit_segments(question: Any, table: pd.DataFrame) -> list[str]:
+    """Segment columns that split nothing, split too finely, or hold the outcome itself."""
+    closed = _closed(table)
+    if closed.empty:
+        return []
+    faults = []
+    for name in dict.fromkeys(question.segments):
+        if name in _NO_SEGMENT:
+            faults.append(f"segments: {name!r} is {_NO_SEGMENT[name]} and can be no segment; leave it out")
+        elif _there(name, table):
+            faults += _unfit(name, with_derived(closed, (name,))[name], own_group=name == question.rep)
+    return faults
+
+
+def _unfit(name: str, values: pd.Series, *, own_group: bool) -> Iterable[str]:
+    levels = values.astype("string").fillna("(missing)").nunique()
+    if levels == 1:
+        only = values.astype("string").fillna("(missing)").iloc[0]
+        yield f"segments: {name!r} has one level among the closed deals, {only!r}; a segment needs two or more"
+    elif levels > MOST_LEVELS and not own_group:
+        if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
+            kind = "a date" if pd.api.types.is_datetime64_any_dtype(values) else "numeric"
+            yield f"segments: {name!r} is {kind} with {levels:,} levels; a segment may have {MOST_LEVELS}: cut it into bands"
+        elif 2 * levels > len(values):
+            yield f"segments: {name!r} has {levels:,} levels among {len(values):,} closed deals; group them, or leave it out"
+
+
+def _closed(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["won"].notna()]
+
+
+def _there(name: str, table: pd.DataFrame) -> bool:
+    return name in table.columns or derivable(name, table.columns)
+
+
+def _choices(table: pd.DataFrame) -> list[str]:
+    derived = [name for name in DERIVED if derivable(name, table.columns)]
+    return [*(name for name in map(str, table.columns) if name not in _NO_SEGMENT), *derived]
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    known = list(known)
+    lower = {choice.lower(): choice for choice in known}
+    near = [lower[match] for match in get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"there are {', '.join(known)}"
