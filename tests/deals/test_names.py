@@ -9,6 +9,7 @@ from whywin.errors import DataError
 
 
 def faults_of(raw: pd.DataFrame, contract: Contract) -> tuple[str, ...]:
+    """What the refusal of a mapping says."""
     with pytest.raises(DataError) as refused:
         standard_names(raw, contract)
     return refused.value.faults

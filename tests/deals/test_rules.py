@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from whywin.deals.contract import Contract
-from whywin.deals.rules import broken, nearest_label, typed
+from whywin.deals.rules import broken, typed
 
 GOOD = {
     "deal_id": ["a", "b", "c"],
@@ -21,6 +21,7 @@ GOOD = {
 
 
 def faults(contract: Contract | None = None, **changes: object) -> list[tuple[int, str, str]]:
+    """Row, column and rule of every breach in a good table with some columns changed."""
     contract = contract or Contract()
     cases = broken(typed(pd.DataFrame(GOOD | changes), contract), contract)
     return list(cases[["row", "column", "says"]].itertuples(index=False, name=None))
@@ -112,7 +113,7 @@ def test_dates_are_understood_however_they_are_written(values: object):
 
 
 def test_labels_are_compared_without_the_space_around_them_and_with_their_case():
-    """" Won " is "Won", an empty cell is open, and "won" is another label."""
+    """Space around a label is no part of it, an empty cell is open, and "won" is another label than "Won"."""
     contract = Contract(won=("Won",), lost=("Loss", " Dropped "), open=("Engaging",))
     raw = pd.DataFrame({"outcome": [" Won ", "Dropped", "Engaging", None, "", "won"]})
 
@@ -149,11 +150,3 @@ def test_without_ids_the_rows_are_numbered_from_one():
 
     assert understood.table["deal_id"].tolist() == ["row 1", "row 2"]
     assert not len(broken(understood, Contract()))
-
-
-def test_the_nearest_mapped_label_is_named():
-    """A hint is given where a label is near, and none where none is."""
-    contract = Contract(won=("Closed Won",), lost=("Closed Lost",))
-
-    assert nearest_label("Closed-Won", contract) == "; did you mean 'Closed Won'?"
-    assert nearest_label("Engaging", contract) == ""
