@@ -40,5 +40,6 @@ class TrackingError(WhywinError):
 
 def nearest(name: object, there: Iterable[object], *, otherwise: str = "") -> str:
     """Return "; did you mean 'x'?" for the nearest of the names that are there, or `otherwise`."""
-    near = get_close_matches(str(name), [str(known) for known in there], n=1)
-    return f"; did you mean {near[0]!r}?" if near else otherwise
+    known = {str(one).casefold(): str(one) for one in there}
+    near = get_close_matches(str(name).casefold(), list(known), n=1)
+    return f"; did you mean {known[near[0]]!r}?" if near else otherwise

@@ -22,6 +22,7 @@ class Join:
     path: Annotated[Path, doc("the file of the further table")]
     on: Annotated[str, doc("the column that both tables share")]
     separator: Annotated[str | None, doc("what separates the columns of a CSV file; found out when not given")] = None
+    table: Annotated[str | None, doc("the table's name in a .duckdb file")] = None
     replace: Annotated[Replacements, doc("column: {label as it stands: label as it should be}, before joining")] = field(
         default_factory=dict
     )

@@ -1,6 +1,8 @@
 """The only reader of data: tables from files through Ibis on DuckDB, and tables of made-up worlds."""
 
+import gzip
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from whywin.errors import DataError, nearest
 from whywin.plan import File, Join, Replacements, Simulated, Source
 
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".parquet", ".duckdb")
+SEPARATORS = (",", ";", "\t", "|")
 TYPES = ["BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "VARCHAR"]  # "Yes" and "No" stay labels: a table keeps its own words
 
 
@@ -74,8 +77,8 @@ def _faults_of_path(part: File | Join) -> Iterator[str]:
         yield f"{path}: must end with one of {', '.join(ENDINGS)}"
     elif path.stat().st_size == 0:
         yield f"{path}: the file is empty"
-    elif path.suffix == ".duckdb" and not (isinstance(part, File) and part.table):
-        yield f"{path}: say which table of the database is meant, as source.table"
+    elif path.suffix.lower() == ".duckdb" and not part.table:
+        yield f"{path}: say which table of the database is meant, as `table` beside its path"
 
 
 def _names_in(folder: Path) -> list[str]:
@@ -87,12 +90,27 @@ def _names_in(folder: Path) -> list[str]:
 
 def _rows(path: Path, separator: str | None, table: str | None) -> pd.DataFrame:
     with _engine(path) as connection:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             return _plain(connection.read_parquet(path))
-        if path.suffix == ".duckdb":
+        if path.suffix.lower() == ".duckdb":
             return _database(connection, path, table or "")
-        options = {"delim": separator} if separator else {}
-        return _plain(connection.read_csv(path, header=True, sample_size=-1, nullstr=[""], auto_type_candidates=TYPES, **options))
+        delimiter = separator or _separator(path)
+        return _plain(
+            connection.read_csv(
+                path, header=True, skip=0, sample_size=-1, nullstr=[""], auto_type_candidates=TYPES, delim=delimiter
+            )
+        )
+
+
+def _separator(path: Path) -> str:
+    """Return the separator that stands most often outside quotes in the header, so that no later row can change it."""
+    opened = gzip.open if path.name.lower().endswith(".gz") else Path.open
+    try:
+        with opened(path, "rb") as file:
+            header = re.sub(rb'"[^"]*"', b"", file.readline())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error}): export it again") from error
+    return max(SEPARATORS, key=lambda sign: header.count(sign.encode()))
 
 
 @contextmanager
@@ -106,7 +124,10 @@ def _engine(path: Path) -> Iterator[Any]:
         connection.raw_sql("SET preserve_insertion_order = true")
         yield connection
     except duckdb.Error as error:
-        first = str(error).strip().partition("\n")[0]
+        said = str(error)
+        if "utf-8" in said.lower() or "utf8" in said.lower():
+            raise DataError(f"{path}: cannot be read, it is not UTF-8: save it as UTF-8") from error
+        first = " ".join(line.strip() for line in said.strip().splitlines()[:2])
         raise DataError(
             f"{path}: cannot be read ({first}): export it again, or say source.separator if it is a CSV file"
         ) from error
@@ -118,7 +139,8 @@ def _database(connection: Any, path: Path, table: str) -> pd.DataFrame:
     quoted = str(path).replace("'", "''")
     connection.raw_sql(f"ATTACH '{quoted}' AS given (READ_ONLY)")
     there = [
-        row[0] for row in connection.raw_sql("SELECT table_name FROM duckdb_tables() WHERE database_name = 'given'").fetchall()
+        row[0]
+        for row in connection.raw_sql("SELECT table_name FROM information_schema.tables WHERE table_catalog = 'given'").fetchall()
     ]
     if table not in there:
         raise DataError(f"{path}: has no table {table!r}{nearest(table, there)}; there are {', '.join(sorted(there)) or 'none'}")
@@ -144,7 +166,7 @@ def _replaced(frame: pd.DataFrame, replace: Replacements, path: Path) -> pd.Data
 
 
 def _joined(frame: pd.DataFrame, join: Join) -> tuple[pd.DataFrame, str]:
-    further = _replaced(_rows(join.path, join.separator, None), join.replace, join.path)
+    further = _replaced(_rows(join.path, join.separator, join.table), join.replace, join.path)
     key = join.on
     faults = [
         f"join: {place} has no column {key!r}{_near(key, table)}"
@@ -153,6 +175,15 @@ def _joined(frame: pd.DataFrame, join: Join) -> tuple[pd.DataFrame, str]:
     ]
     if faults:
         raise DataError(faults)
+    kinds = {
+        place: "numbers" if pd.api.types.is_numeric_dtype(table[key]) else "text"
+        for place, table in _places(frame, join, further)
+        if key in table
+    }
+    if len(set(kinds.values())) > 1:
+        faults.append(
+            f"join: {key} holds {' and '.join(f'{kind} in {place}' for place, kind in kinds.items())}: write it alike in both"
+        )
     twice = further.loc[further[key].duplicated() & further[key].notna(), key].unique()
     if len(twice):
         faults.append(
@@ -163,8 +194,9 @@ def _joined(frame: pd.DataFrame, join: Join) -> tuple[pd.DataFrame, str]:
         faults.append(f"join: both tables have the column(s) {', '.join(both)}: rename them in one table")
     if faults:
         raise DataError(faults)
-    merged = frame.merge(further[further[key].notna()], how="left", on=key, validate="many_to_one")
-    known = frame[key].isin(further[key])
+    further = further[further[key].notna()]
+    merged = frame.merge(further, how="left", on=key, validate="many_to_one")
+    known = frame[key].isin(further[key]) & frame[key].notna()
     unmatched = int((~known & frame[key].notna()).sum())
     return (
         merged,

@@ -86,14 +86,14 @@ def test_a_fault_costs_its_own_dimension_its_share_of_the_rows(dimension: str, c
     assert found.score == pytest.approx(99.0)
 
 
-def test_rows_alike_apart_from_the_id_cost_uniqueness():
+def test_rows_alike_without_an_id_cost_uniqueness():
     """They may be one deal entered twice: they are kept, but said."""
-    raw = pd.concat([GOOD, GOOD.head(5).assign(deal_id=[f"E{number}" for number in range(5)])], ignore_index=True)
+    raw = pd.concat([GOOD, GOOD.head(5)], ignore_index=True).drop(columns="deal_id")
 
     score, says = row(raw, "uniqueness")
 
     assert score == 80.0
-    assert "5 rows are alike apart from the deal's id." in says
+    assert "5 rows are alike and have no id to tell them apart." in says
 
 
 def test_a_dimension_that_does_not_apply_is_missing_and_left_out_of_the_score():

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from whywin.deals.contract import Contract
+from whywin.deals.read import keep_contract
 from whywin.deals.rules import broken, typed
 
 GOOD = {
@@ -88,7 +89,7 @@ def test_rows_are_counted_from_the_top_whatever_the_index():
     """A table that was filtered before keeps no memory of its old index."""
     raw = pd.DataFrame(GOOD | {"amount": [1.0, -1.0, None]}, index=[7, 7, 9])
 
-    assert broken(typed(raw, Contract()), Contract())["row"].tolist() == [1]
+    assert keep_contract(raw, Contract(max_bad_share=1)).quarantine["row"].tolist() == [1]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """From a CRM's column names to the contract's."""
 
 from collections import Counter
+from typing import Final
 
 import pandas as pd
 
 from whywin.deals.contract import STANDARD, Contract
 from whywin.errors import DataError, nearest
+
+RESERVED: Final = "won"  # 1, 0 or missing: what the contract makes of the outcome
 
 
 def standard_names(raw: pd.DataFrame, contract: Contract) -> pd.DataFrame:
@@ -44,6 +47,10 @@ def _faults_of_mapping(raw: pd.DataFrame, contract: Contract, mapping: dict[str,
         if count > 1:
             names = ", ".join(name for name, column in mapping.items() if column == own)
             faults.append(f"deals.columns: the column {own!r} is mapped to {names}: map it once")
+    if RESERVED in raw.columns and RESERVED not in mapping.values():
+        faults.append(
+            f"the table has a column {RESERVED!r}, which whywin makes of the outcome: rename it, or map it as deals.columns.outcome"
+        )
     if "outcome" not in mapping:
         there = ", ".join(map(str, raw.columns))
         faults.append(f"deals.columns.outcome: missing; say which column holds won and lost; the table has {there}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from whywin.deals.derived import with_derived
+from whywin.errors import QuestionError
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Cells:
 
     def sample(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return one row a cell: the columns of `by` as strings, then ``deals`` and ``won`` as integers, sorted by `by`."""
+        taken = {"deals", "won"} & set(self.by)
+        if taken:
+            raise QuestionError(
+                f"the deals cannot be split by {', '.join(sorted(taken))}, the name of a count: rename the column"
+            )
         rows = with_derived(table[table["won"].notna()], self.by)
         if not self.by:
             return pd.DataFrame({"deals": [len(rows)], "won": [int(rows["won"].sum())]})

@@ -14,7 +14,7 @@ DIMENSIONS: Final = ("completeness", "validity", "uniqueness", "consistency", "t
 STALE: Final = 0.99  # an open deal older than this quantile of closed deals' cycles is stale
 
 
-def quality_of(understood: Typed, cases: pd.DataFrame, contract: Contract) -> Quality:
+def quality_of(understood: Typed, cases: pd.DataFrame, contract: Contract, copies: int = 0) -> Quality:
     """Score a table as it came, before any row is left out.
 
     Each dimension is the share of the rows (completeness: of the cells) without a fault, in percent; the score is their mean.
@@ -24,11 +24,17 @@ def quality_of(understood: Typed, cases: pd.DataFrame, contract: Contract) -> Qu
     scores = {name: 100 * (1 - cases.loc[cases["dimension"] == name, "row"].nunique() / rows) for name in DIMENSIONS}
     says = {name: _says(cases[cases["dimension"] == name], rows) for name in DIMENSIONS}
     scores["completeness"], says["completeness"] = _completeness(understood)
+    late, told = scores["timeliness"], says["timeliness"]
     scores["timeliness"], says["timeliness"] = _timeliness(table, contract)
+    if late < 100:  # noqa: PLR2004 - rows that are later than the export
+        scores["timeliness"] = float(np.nanmin([late, scores["timeliness"]]))
+        says["timeliness"] = f"{told} {says['timeliness']}"
     twins = int(_described(table).duplicated().sum())
-    if twins:
+    if twins and "deal_id" not in understood.raw:  # with an id, two deals may well be alike
         scores["uniqueness"] = min(scores["uniqueness"], 100 * (1 - twins / rows))
-        says["uniqueness"] += f" {twins:,} rows are alike apart from the deal's id."
+        says["uniqueness"] += f" {twins:,} rows are alike and have no id to tell them apart."
+    if copies:
+        says["uniqueness"] += f" {copies:,} rows alike in every column were counted once."
     dimensions = pd.DataFrame(
         {"dimension": DIMENSIONS, "score": [scores[n] for n in DIMENSIONS], "says": [says[n] for n in DIMENSIONS]}
     )

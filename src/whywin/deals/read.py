@@ -2,12 +2,13 @@
 
 from hashlib import sha256
 
+import numpy as np
 import pandas as pd
 
 from whywin.deals.contract import Contract, ContractError
 from whywin.deals.names import standard_names
 from whywin.deals.quality import quality_of
-from whywin.deals.rules import Typed, broken, typed
+from whywin.deals.rules import broken, typed
 from whywin.deals.table import Deals
 from whywin.errors import DataError, nearest
 
@@ -21,19 +22,29 @@ def keep_contract(raw: pd.DataFrame, contract: Contract) -> Deals:
     """
     if not len(raw):
         raise DataError("the table has no rows: export it again, or look at the filter that made it")
+    raw = _hashable(raw.reset_index(drop=True))
     named = standard_names(raw, contract)
-    if contract.drop_duplicate_rows:
-        named = named.drop_duplicates(ignore_index=True)
+    copies = int(named.duplicated().sum()) if contract.drop_duplicate_rows else 0
+    if copies:
+        named = named.drop_duplicates()
     understood = typed(named, contract)
     cases = broken(understood, contract)
-    quarantine = _quarantine(understood, cases, contract)
+    quarantine = _quarantine(raw, cases, contract)
     share = len(quarantine) / len(named)
     if share > contract.max_bad_share:
         raise ContractError(_refusal(cases, share, len(quarantine), contract), quarantine)
     table = understood.table.drop(index=quarantine["row"]).reset_index(drop=True)
     if not table["won"].notna().any():
         raise DataError("no deal is closed: a win rate needs deals that were won or lost; look at deals.won and deals.lost")
-    return Deals(table, quality_of(understood, cases, contract), quarantine, fingerprint(table))
+    return Deals(table, quality_of(understood, cases, contract, copies), quarantine, fingerprint(table))
+
+
+def _hashable(raw: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with lists and the like as text, so that rows can be compared."""
+    kinds = list | dict | set | np.ndarray
+    objects = [name for name, kind in raw.dtypes.items() if kind.kind == "O"]
+    nested = [name for name in objects if raw[name].map(lambda cell: isinstance(cell, kinds)).any()]
+    return raw.assign(**{name: raw[name].astype("string") for name in nested})
 
 
 def fingerprint(table: pd.DataFrame) -> str:
@@ -43,16 +54,20 @@ def fingerprint(table: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def _quarantine(understood: Typed, cases: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    said = cases["column"] + ": " + cases["value"].map(_shown) + " " + cases["says"]
-    unmapped, mapped = cases["column"].eq("outcome"), _mapped(contract)
-    said = said.mask(unmapped, said + cases["value"].where(unmapped, "").map(lambda label: nearest(label, mapped)))
-    reasons = said.groupby(cases["row"]).agg("; ".join)
-    rows = understood.raw.loc[reasons.index]
-    own = rows.drop(columns=[name for name in ("row", "reasons") if name in rows])
-    return pd.concat([pd.DataFrame({"row": reasons.index, "reasons": reasons}, index=reasons.index), own], axis=1).reset_index(
-        drop=True
+def _quarantine(raw: pd.DataFrame, cases: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    hints = {label: nearest(label, _mapped(contract)) for label in cases.loc[cases["column"].eq("outcome"), "value"].unique()}
+    said = pd.Series(
+        [
+            f"{column}: {_shown(value)} {says}{hints[value] if column == 'outcome' else ''}"
+            for column, value, says in zip(cases["column"], cases["value"], cases["says"], strict=True)
+        ],
+        index=cases.index,
+        dtype="object",
     )
+    reasons = said.groupby(cases["row"]).agg("; ".join)
+    own = raw.loc[reasons.index].rename(columns={name: f"{name} (own)" for name in ("row", "reasons")})
+    head = pd.DataFrame({"row": reasons.index, "reasons": reasons}, index=reasons.index)
+    return pd.concat([head, own], axis=1).reset_index(drop=True)
 
 
 def _refusal(cases: pd.DataFrame, share: float, bad: int, contract: Contract) -> list[str]:

@@ -3,16 +3,19 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from whywin.deals.contract import Contract
+from whywin.deals.dates import dates
+from whywin.errors import DataError
 
 Keeps = Callable[[pd.Series], pd.Series]
 
 
 @dataclass(frozen=True, eq=False)
 class Typed:
-    """A table under standard names, as it came and as it was understood; both with the index 0…n-1."""
+    """A table under standard names, as it came and as it was understood; both indexed by the row in the source."""
 
     raw: pd.DataFrame
     table: pd.DataFrame
@@ -36,40 +39,49 @@ class Rule:
 
 
 def typed(raw: pd.DataFrame, contract: Contract) -> Typed:
-    """Return a table with its standard columns understood: dates as dates, numbers as numbers, labels as outcomes."""
-    raw = raw.reset_index(drop=True)
+    """Return a table with its standard columns understood: dates as dates, numbers as numbers, labels as outcomes.
+
+    Raises:
+        DataError: dates can be read day first or month first, and nothing in their column tells which.
+    """
     table = raw.copy()
     if "deal_id" not in table:
         table.insert(0, "deal_id", "row " + (table.index + 1).astype("string"))
     for name in ("deal_id", "rep", "stage"):
         if name in table:
-            table[name] = table[name].astype("string").str.strip().replace("", pd.NA)
+            table[name] = _text(table[name])
+    faults: list[str] = []
     for name in ("created", "closed"):
         if name in table:
-            table[name] = _dates(table[name])
+            try:
+                table[name] = dates(table[name], name)
+            except DataError as error:
+                faults += error.faults
+    if faults:
+        raise DataError(faults)
     for name in ("amount", "cycle_days"):
         if name in table:
-            table[name] = pd.to_numeric(table[name], errors="coerce").astype("float64")
-    labels = raw["outcome"].astype("string").str.strip().replace("", pd.NA)
+            table[name] = pd.to_numeric(table[name], errors="coerce").astype("float64").replace([np.inf, -np.inf], np.nan)
+    labels = _text(raw["outcome"])
     meanings = {label.strip(): name for name in ("won", "lost", "open") for label in getattr(contract, name)}
     table["outcome"] = labels.map(meanings).astype("string").mask(labels.isna(), "open")
     table["won"] = table["outcome"].map({"won": 1.0, "lost": 0.0}).astype("float64")
     return Typed(raw, table)
 
 
-def _dates(values: pd.Series) -> pd.Series:
-    if pd.api.types.is_datetime64_any_dtype(values):
-        dates = values
-    elif pd.api.types.is_numeric_dtype(values):  # a number is no date, even though pandas would read it as nanoseconds
-        dates = pd.Series(pd.NaT, index=values.index)
-    else:
-        dates = pd.to_datetime(values, errors="coerce", format="ISO8601")
-        if dates.isna().sum() > values.isna().sum():
-            dates = dates.fillna(pd.to_datetime(values.where(dates.isna()), errors="coerce", format="mixed"))
-    dates = pd.to_datetime(dates)
-    if getattr(dates.dt, "tz", None) is not None:
-        dates = dates.dt.tz_convert("UTC").dt.tz_localize(None)
-    return dates.astype("datetime64[us]")
+def _text(values: pd.Series) -> pd.Series:
+    """Return labels without spaces around them, blank ones as missing; 1.0 is the label 1."""
+    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
+        values = values.astype("Int64")
+    texts = values.astype("string").str.strip()
+    return texts.mask(texts == "")
+
+
+def _given(values: pd.Series) -> pd.Series:
+    """Whether a cell holds anything but blanks."""
+    if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
+        return values.notna()
+    return values.notna() & (values.astype("string").str.strip() != "").fillna(value=False)
 
 
 def rules(understood: Typed, contract: Contract) -> Iterator[Rule]:
@@ -91,29 +103,32 @@ def rules(understood: Typed, contract: Contract) -> Iterator[Rule]:
             "created",
             "must not be missing for a closed deal",
             "completeness",
-            lambda days: days.notna() | raw["created"].notna() | ~is_closed,
+            lambda days: days.notna() | _given(raw["created"]) | ~is_closed,
         )
     if "closed" in table:
         yield Rule(
             "closed",
             "must not be missing for a closed deal",
             "completeness",
-            lambda days: days.notna() | raw["closed"].notna() | ~is_closed,
+            lambda days: days.notna() | _given(raw["closed"]) | ~is_closed,
         )
         yield Rule("closed", "must be missing while the deal is open", "consistency", lambda days: days.isna() | ~is_open)
     if {"created", "closed"} <= set(table.columns):
         created = table["created"]
         yield Rule(
-            "closed", "must not be before created", "consistency", lambda days: days.isna() | created.isna() | (days >= created)
+            "closed",
+            "must not be before created",
+            "consistency",
+            lambda days: days.isna() | created.isna() | (days.dt.normalize() >= created.dt.normalize()),
         )
     for name in ("amount", "cycle_days"):
         if name in table:
-            yield Rule(name, "must be a number", "validity", lambda numbers, name=name: numbers.notna() | raw[name].isna())  # type: ignore[misc]
+            yield Rule(name, "must be a number", "validity", lambda numbers, name=name: numbers.notna() | ~_given(raw[name]))  # type: ignore[misc]
             yield Rule(name, "must not be negative", "validity", lambda numbers: ~(numbers < 0))
 
 
 def _date_rules(name: str, raw: pd.DataFrame, contract: Contract) -> Iterator[Rule]:
-    yield Rule(name, "must be a date, such as 2024-03-31", "validity", lambda days: days.notna() | raw[name].isna())
+    yield Rule(name, "must be a date, such as 2024-03-31", "validity", lambda days: days.notna() | ~_given(raw[name]))
     if contract.as_of is not None:
         last = pd.Timestamp(contract.as_of) + pd.Timedelta(days=1)
         yield Rule(name, f"must not be after deals.as_of, {contract.as_of}", "timeliness", lambda days: ~(days >= last))
@@ -145,5 +160,5 @@ def _values(understood: Typed, cases: pd.DataFrame) -> pd.Series:
     values = pd.Series(index=cases.index, dtype="object")
     for name, part in cases.groupby("column"):
         source = understood.raw if name in understood.raw else understood.table
-        values.loc[part.index] = source[name].take(part["row"]).astype("object").to_numpy()
+        values.loc[part.index] = source[name].loc[part["row"]].astype("object").to_numpy()
     return values
