@@ -6,6 +6,7 @@ The same rules hold for a YAML file (read through `whywin.config`) and for an in
 
 from collections.abc import Iterable, Sized
 from dataclasses import fields
+from math import isfinite
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -48,6 +49,9 @@ def _faults(instance: Any, name: str) -> Iterable[str]:
     if choices and value not in choices:
         yield f"{name}: must be one of {', '.join(map(repr, choices))}, got {value!r}"
     if value is None:
+        return
+    if isinstance(value, float) and not isfinite(value):
+        yield f"{name}: must be a finite number, got {value!r}"
         return
     for rule in rules:
         if isinstance(rule, MinLen) and isinstance(value, Sized) and len(value) < rule.min_length:

@@ -23,7 +23,7 @@ markets = st.builds(
     quarters=st.integers(1, 4),
     follow_up_days=st.integers(0, 200),
     reps=st.integers(2, 40),
-    rep_size_variation=st.sampled_from([0.0, 0.3, 1.0, 3.0]),
+    rep_size_variation=st.sampled_from([0.0, 0.3, 1.0]),
     win_rate=st.floats(5, 95),
     segment_sd=st.floats(0, 2),
     rep_sd=st.floats(0, 2),
@@ -37,7 +37,7 @@ markets = st.builds(
     selection=st.floats(-2, 2),
     effect=st.floats(-2, 2),
     effect_variation=st.floats(-1, 1),
-    trial_reps=st.integers(4, 40),
+    trial_reps=st.integers(10, 40),
     alert_effect=st.floats(-1, 1),
     compliance=st.floats(0, 1),
 )

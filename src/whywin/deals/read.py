@@ -41,7 +41,7 @@ def keep_contract(raw: pd.DataFrame, contract: Contract) -> Deals:
 
 def _hashable(raw: pd.DataFrame) -> pd.DataFrame:
     """Return the table with lists and the like as text, so that rows can be compared."""
-    kinds = list | dict | set | np.ndarray
+    kinds = (list, dict, set, np.ndarray)
     objects = [name for name, kind in raw.dtypes.items() if kind.kind == "O"]
     nested = [name for name in objects if raw[name].map(lambda cell: isinstance(cell, kinds)).any()]
     return raw.assign(**{name: raw[name].astype("string") for name in nested})

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit, logit
+from scipy.stats import poisson
 
 from whywin.stats.streams import stream
 from whywin.worlds.knobs import Market
@@ -109,9 +110,10 @@ def _export(
     still_open = (closed > as_of).to_numpy()
     call_day = day + pd.Timedelta(days=market.landmark_days)
     called = treated & (call_day <= as_of).to_numpy()
-    rng = stream(market.seed, "deals later")
-    meetings = rng.poisson(2 + 1.5 * called + 1.5 * won)
-    open_stage = OPEN_STAGES[rng.integers(len(OPEN_STAGES), size=market.deals)]
+    meetings = poisson.ppf(stream(market.seed, "deals meetings").uniform(size=market.deals), 2 + 1.5 * called + 1.5 * won).astype(
+        int
+    )
+    open_stage = OPEN_STAGES[stream(market.seed, "deals stages").integers(len(OPEN_STAGES), size=market.deals)]
     outcome = np.where(still_open, "Open", np.where(won, "Won", "Lost"))
     stage = np.where(still_open, open_stage, np.where(won, "Closed Won", "Closed Lost"))
     head = pd.DataFrame({"deal_id": ids, "created": day, "closed": closed.mask(still_open), "rep": rep})

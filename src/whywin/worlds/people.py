@@ -33,7 +33,7 @@ def segment_effects(market: Market) -> dict[str, dict[str, float]]:
 
 def rep_sizes(rng: np.random.Generator, reps: int, variation: float) -> NDArray[np.float64]:
     """Return each rep's share of the deals: gamma weights with the coefficient of variation."""
-    weights = rng.gamma(1 / variation**2, size=reps) if variation else np.ones(reps)
+    weights = rng.gamma(1 / variation**2, size=reps) if variation > 0.01 else np.ones(reps)  # noqa: PLR2004 - as good as equal
     return weights / weights.sum()
 
 
@@ -62,9 +62,9 @@ def chance_in_logits(market: Market, known: pd.DataFrame, skill: NDArray[np.floa
     logits = np.full(len(known), float(logit(market.win_rate / 100))) + skill
     for name, effects in segment_effects(market).items():
         logits += known[name].map(effects).to_numpy(dtype=float)
-    logits += KNOWN["engagement"] * known["engagement"].to_numpy()
-    logits += KNOWN["champion"] * (known["champion"].to_numpy() - 0.4)
-    return logits + KNOWN["size"] * size(known)
+    known_logits = KNOWN["engagement"] * known["engagement"].to_numpy()
+    known_logits += KNOWN["champion"] * (known["champion"].to_numpy() - 0.4)
+    return np.asarray(logits + market.known_strength * (known_logits + KNOWN["size"] * size(known)))
 
 
 def size(known: pd.DataFrame) -> NDArray[np.float64]:

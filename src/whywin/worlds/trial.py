@@ -36,7 +36,7 @@ def alert_trial(market: Market) -> AlertTrial:
     without, with_alert = expit(logits), expit(logits + market.alert_effect)
     delivered = alerted[rep] & (stream(market.seed, "trial delivery").uniform(size=count) < market.compliance)
     won = stream(market.seed, "trial outcomes").uniform(size=count) < np.where(delivered, with_alert, without)
-    assigned = market.compliance * with_alert + (1 - market.compliance) * without
+    assigned = without + market.compliance * (with_alert - without)
     return AlertTrial(_export(market, known, rep, alerted, delivered, won), without, assigned, with_alert)
 
 

@@ -28,10 +28,10 @@ def truth_of_trial(trial: AlertTrial) -> pd.DataFrame:
     """Return the true effects of assignment and of delivery over all of the trial's deals, and the arms' win rates."""
     alert = trial.table["arm"].eq("alert").to_numpy()
     rows: list[Row] = [
+        *((("win rate", "arm=alert", 100 * float(trial.assigned[alert].mean()), "percent"),) if alert.any() else ()),
+        *((("win rate", "arm=control", 100 * float(trial.without[~alert].mean()), "percent"),) if not alert.all() else ()),
         ("effect of assignment", "arm=alert", 100 * float(np.mean(trial.assigned - trial.without)), "points"),
         ("effect of delivery", "arm=alert", 100 * float(np.mean(trial.delivered - trial.without)), "points"),
-        ("win rate", "arm=alert", 100 * float(trial.assigned[alert].mean()), "percent"),
-        ("win rate", "arm=control", 100 * float(trial.without[~alert].mean()), "percent"),
     ]
     return pd.DataFrame([("trial", *row) for row in rows], columns=COLUMNS)
 
@@ -54,14 +54,17 @@ def _change(market: Market, deals: pd.DataFrame) -> Iterator[Row]:
     start = pd.Timestamp(market.first_day).to_period("Q")
     before, after = (str(start + market.shift_quarter - 1 + step) for step in (-1, 0))
     pair = deals[deals["created_quarter"].isin([before, after])]
+    if pair["created_quarter"].nunique() < 2:  # noqa: PLR2004 - a quarter in which nothing has closed has no rate
+        return
     yield "change in win rate", "all", _gap(pair, before, after), "points"
     for name in SEGMENTS:
         for level, part in pair.groupby(name):
             if part["created_quarter"].nunique() == 2:  # noqa: PLR2004 - both quarters
                 yield "change in win rate", f"{name}={level}", _gap(part, before, after), "points"
-    cells = pair.groupby(["created_quarter", "lead_source"])["chance"].agg(["mean", "size"]).unstack("created_quarter").fillna(0)
-    mix = cells["size"] / cells["size"].sum()
-    rate = cells["mean"]
+    cells = pair.groupby(["created_quarter", "lead_source"])["chance"].agg(["mean", "size"]).unstack("created_quarter")
+    counts = cells["size"].fillna(0)
+    mix = counts / counts.sum()
+    rate = cells["mean"].ffill(axis=1).bfill(axis=1)  # a source that is missing in one quarter keeps its rate of the other
     yield "rate effect", "all", 100 * float((mix.mean(axis=1) * (rate[after] - rate[before])).sum()), "points"
     yield "mix effect", "all", 100 * float((rate.mean(axis=1) * (mix[after] - mix[before])).sum()), "points"
 
