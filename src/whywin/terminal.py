@@ -56,15 +56,29 @@ def show_run(run: Run, *, verbose: bool) -> None:
     OUT.print(f"Evidence grade {run.grade}; {'sound' if run.sound else 'NOT sound: a check failed'}.", highlight=False)
     frame = run.to_frame()
     if not verbose:
-        company = frame["segment"].isin(["all"]) | frame["quantity"].str.startswith("effect")
-        frame = frame[company]
-    shown = [name for name in ("quantity", "segment", "method", "value", "low", "high", "truth", "unit", "n", "grade") if name in frame]
-    OUT.print(table_of(frame[shown].round(2)))
+        frame = frame[frame["segment"].eq("all") | frame["quantity"].str.startswith("effect")]
+    OUT.print(table_of(_readable(frame)))
     for check in run.all_checks:
         if verbose or not check.passed:
             mark = "[green]passed[/green]" if check.passed else "[yellow]note[/yellow]" if check.severity == "note" else "[red]FAILED[/red]"
             about = f" ({check.method})" if check.method else ""
             OUT.print(f"{mark} {escape(check.name + about)}: {escape(check.says)}", highlight=False)
+
+
+def _readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return estimates as people read them, narrow enough for a terminal of 80 columns."""
+    rows = frame.to_dict("records")
+    signs = {"points": "+.1f", "days": "+.1f"}
+    shown = {
+        "": [row["quantity"] + ("" if row["segment"] == "all" else f", {row['segment'].removeprefix('arm=')}") for row in rows],
+        "method": [row["method"] for row in rows],
+        "estimate": [
+            f"{row['value']:{signs.get(row['unit'], '.1f')}} ({row['low']:.1f} to {row['high']:.1f}) {row['unit']}" for row in rows
+        ],
+    }
+    if "truth" in frame:
+        shown["truth"] = ["" if pd.isna(row["truth"]) else f"{row['truth']:{signs.get(row['unit'], '.1f')}}" for row in rows]
+    return pd.DataFrame(shown | {"deals": [f"{row['n']:,}" for row in rows], "grade": [row["grade"] for row in rows]})
 
 
 @contextmanager

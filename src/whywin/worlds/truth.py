@@ -44,7 +44,7 @@ def _rates(deals: pd.DataFrame) -> Iterator[Row]:
 
 
 def _change(market: Market, deals: pd.DataFrame) -> Iterator[Row]:
-    """The change from the quarter before the shift to the quarter of the shift, and Kitagawa's parts of it by lead source.
+    """The change from all quarters before the shift to all from the shift on, and Kitagawa's parts of it by lead source.
 
     Source: Kitagawa (1955), Components of a difference between two rates, JASA 50, 1168-1194: the rate effect weighs the
     changes of the rates by the mean of the two mixes, the mix effect the changes of the mix by the mean of the two rates.
@@ -52,26 +52,26 @@ def _change(market: Market, deals: pd.DataFrame) -> Iterator[Row]:
     if not 1 < market.shift_quarter <= market.quarters:
         return
     start = pd.Timestamp(market.first_day).to_period("Q")
-    before, after = (str(start + market.shift_quarter - 1 + step) for step in (-1, 0))
-    pair = deals[deals["created_quarter"].isin([before, after])]
-    if pair["created_quarter"].nunique() < 2:  # noqa: PLR2004 - a quarter in which nothing has closed has no rate
+    shift = str(start + market.shift_quarter - 1)
+    pair = deals.assign(later=deals["created_quarter"] >= shift)
+    if pair["later"].all() or not pair["later"].any():  # a time in which nothing has closed has no rate
         return
-    yield "change in win rate", "all", _gap(pair, before, after), "points"
+    yield "change in win rate", "all", _gap(pair), "points"
     for name in SEGMENTS:
         for level, part in pair.groupby(name):
-            if part["created_quarter"].nunique() == 2:  # noqa: PLR2004 - both quarters
-                yield "change in win rate", f"{name}={level}", _gap(part, before, after), "points"
-    cells = pair.groupby(["created_quarter", "lead_source"])["chance"].agg(["mean", "size"]).unstack("created_quarter")
+            if part["later"].any() and not part["later"].all():
+                yield "change in win rate", f"{name}={level}", _gap(part), "points"
+    cells = pair.groupby(["later", "lead_source"])["chance"].agg(["mean", "size"]).unstack("later")
     counts = cells["size"].fillna(0)
     mix = counts / counts.sum()
-    rate = cells["mean"].ffill(axis=1).bfill(axis=1)  # a source that is missing in one quarter keeps its rate of the other
-    yield "rate effect", "all", 100 * float((mix.mean(axis=1) * (rate[after] - rate[before])).sum()), "points"
-    yield "mix effect", "all", 100 * float((rate.mean(axis=1) * (mix[after] - mix[before])).sum()), "points"
+    rate = cells["mean"].ffill(axis=1).bfill(axis=1)  # a source that is missing at one time keeps its rate of the other
+    yield "rate effect", "all", 100 * float((mix.mean(axis=1) * (rate[True] - rate[False])).sum()), "points"
+    yield "mix effect", "all", 100 * float((rate.mean(axis=1) * (mix[True] - mix[False])).sum()), "points"
 
 
-def _gap(pair: pd.DataFrame, before: str, after: str) -> float:
-    chance = pair.groupby("created_quarter")["chance"].mean()
-    return 100 * float(chance[after] - chance[before])
+def _gap(pair: pd.DataFrame) -> float:
+    chance = pair.groupby("later")["chance"].mean()
+    return 100 * float(chance[True] - chance[False])
 
 
 def _effects(flow: Flow, closed: np.ndarray) -> Iterator[Row]:
