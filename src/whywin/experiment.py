@@ -43,7 +43,7 @@ def conduct(owner: type, statement: str, simulate: Simulate, verdict: Verdict, a
         store: Annotated[Path, typer.Option(envvar="WHYWIN_STORE", help="the MLflow store")] = Path("mlruns"),
     ) -> None:
         try:
-            settings = config.load_settings(config_file, owner, overrides or ())
+            settings: Any = config.load_settings(config_file, owner, overrides or ())
             ended.append(0 if _recorded(name, settings, statement, simulate, verdict, store) else 1)
         except WhywinError as error:
             show_faults(error)

@@ -57,7 +57,9 @@ def _faults(instance: Any, name: str) -> Iterable[str]:
         if isinstance(rule, MinLen) and isinstance(value, Sized) and len(value) < rule.min_length:
             yield f"{name}: must have at least {rule.min_length} item(s), got {value!r}"
         bound = _BOUNDS.get(type(rule))
-        if bound and not _within(value, rule):
+        if bound and not isinstance(value, int | float):
+            yield f"{name}: must be a number, got {value!r}"
+        elif bound and not _within(value, rule):
             yield f"{name}: must be {bound[1]} {getattr(rule, bound[0])}, got {value!r}"
 
 

@@ -13,7 +13,6 @@ from whywin.config import load_plan, load_settings, settings_of, settings_to_yam
 from whywin.errors import ConfigError
 from whywin.plan import Plan
 
-OPEN = pytest.mark.xfail(strict=True, reason="a fault of whywin.config that is known and open")
 PLAN = "name: a\nquestion: {kind: winrates, segments: [region]}\nmethods: [observed]\n"
 
 
@@ -198,7 +197,6 @@ def test_a_relative_path_is_looked_for_beside_the_config_first(write: Callable[.
     assert path_of(load_plan(path, ["source.path=deals.csv"])) == "deals.csv"
 
 
-@OPEN
 def test_a_path_of_a_base_is_relative_to_the_base(write: Callable[..., Path]) -> None:
     """As with `extends`, a relative path belongs to the file that it stands in."""
     write("configs/deals.csv", "")
@@ -207,7 +205,6 @@ def test_a_path_of_a_base_is_relative_to_the_base(write: Callable[..., Path]) ->
     assert path_of(load_plan(write("configs/own/plan.yaml", "extends: ../base.yaml\n"))).endswith("configs/own/../deals.csv")
 
 
-@OPEN
 def test_an_empty_variable_is_no_folder(write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable that is set to nothing does not turn a path into one below the root."""
     monkeypatch.setenv("WHYWIN_TEST_NONE", "")
@@ -215,7 +212,6 @@ def test_an_empty_variable_is_no_folder(write: Callable[..., Path], monkeypatch:
     assert "WHYWIN_TEST_NONE" in faults(write("plan.yaml", PLAN + "source: {path: '${WHYWIN_TEST_NONE}/a.csv'}\n"))[0]
 
 
-@OPEN
 def test_a_file_can_be_replaced_by_a_world(write: Callable[..., Path]) -> None:
     """A config that extends one with a file can say `path: null` and give a world."""
     write("base.yaml", PLAN + "source: {path: deals.csv}\n")
@@ -287,7 +283,6 @@ def test_settings_are_written_as_yaml() -> None:
     assert "throws: 2\n" in settings_to_yaml(FewCoins(2))
 
 
-@OPEN
 def test_recorded_settings_can_be_run_again(write: Callable[..., Path]) -> None:
     """The YAML that is recorded of an experiment is a config of that experiment."""
     assert load_settings(write("again.yaml", settings_to_yaml(FewCoins(2))), FewCoins) == FewCoins(2)

@@ -12,8 +12,11 @@ from typing import Any
 import yaml
 
 from whywin.config.building import build
-from whywin.config.document import Document, overridden, read_document, resolve_paths
+from whywin.config.document import Document
+from whywin.config.overrides import overridden
+from whywin.config.paths import resolve_paths
 from whywin.config.plans import document_of, plain, plan_from
+from whywin.config.reading import read_document
 from whywin.config.schema import json_schema
 from whywin.errors import ConfigError
 from whywin.plan import Plan
@@ -42,19 +45,18 @@ def load_plan(path: str | Path, overrides: Sequence[str] = ()) -> Plan:
         ConfigError: the file is no plan; ``faults`` has one sentence for each fault, with file, line and key.
     """
     path = Path(path)
-    document = read_document(path, overrides)
+    document = overridden(read_document(path), overrides)
     if "experiment" in document.values:
-        raise ConfigError(
-            f"{document.place(('experiment',))}: is the config of an experiment: run python experiments/{path.stem}.py"
-        )
-    resolve_paths(document, path.parent)
+        script = f"experiments/{document.values['experiment']}.py"
+        raise ConfigError(f"{document.place(('experiment',))}: is the config of an experiment: run python {script}")
+    resolve_paths(document)
     return plan_from(document)
 
 
 def plan_of(values: Mapping[str, Any]) -> Plan:
     """Make a plan from plain values, as a YAML file would hold them; faults are told with their key paths."""
     document = Document(values=deepcopy(dict(values)))
-    resolve_paths(document, None)
+    resolve_paths(document)
     return plan_from(document)
 
 
@@ -64,8 +66,8 @@ def load_settings[T](path: str | Path, owner: type[T], overrides: Sequence[str] 
     Raises:
         ConfigError: as `load_plan`.
     """
-    document = read_document(Path(path), overrides)
-    name = re.sub(r"(?<!^)(?=[A-Z])", "_", owner.__name__).lower()
+    document = overridden(read_document(Path(path)), overrides)
+    name = _experiment(owner)
     for key in document.values:
         if key not in {"experiment", "settings"}:
             document.fault((key,), "unknown key; there are experiment, settings")
@@ -92,12 +94,27 @@ def to_yaml(plan: Plan) -> str:
 
 
 def settings_to_yaml(settings: Any) -> str:
-    """Return settings as YAML."""
-    return _yaml(plain(settings))
+    """Return the settings of an experiment as the YAML file that repeats it."""
+    return _yaml({"experiment": _experiment(type(settings)), "settings": plain(settings)})
+
+
+def _experiment(owner: type) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", owner.__name__).lower()
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes rare line breaks as escapes, since PyYAML would read them back as spaces."""
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if "\x85" in text else None),
+)
 
 
 def _yaml(values: Any) -> str:
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
+    allow = "\x85" not in str(values)  # with escapes for all of it, where one is needed
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=allow, width=120)
 
 
 def flat(plan: Plan) -> dict[str, str | int | float | bool | None]:

@@ -1,9 +1,11 @@
 """From plain values to settings dataclasses: the rules stand in the dataclasses, pydantic holds them."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
+from math import isfinite
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -30,6 +32,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "too_long": "has too many items",
     "finite_number": "must be a finite number",
 }
+_POWER: Final = re.compile(r"[-+]?\d+[eE][-+]?\d+")  # 1e-3, which YAML 1.1 takes for text
 _BOUNDS: Final[Mapping[str, tuple[str, str]]] = {
     "greater_than_equal": ("at least", "ge"),
     "greater_than": ("more than", "gt"),
@@ -108,11 +111,18 @@ def is_many(owner: type, name: str) -> bool:
 
 def checked(document: Document, held: TypeAdapter[Any], value: Any, key: Key) -> Any:
     """Return a value as its type wants it, as strictly as YAML is; note every fault."""
+    if isinstance(value, float) and not isfinite(value):
+        document.fault(key, f"must be a finite number, got {document.written.get(key, value)}")
+        return None
+    if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+        document.fault(key, "holds half a letter, an escape such as \\ud83d without its other half: write the letter itself")
+        return None
     try:
         return held.validate_json(json.dumps(value, default=str), strict=True)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            document.fault((*key, *_location(detail)), _sentence(detail))
+            place = (*key, *_location(detail))
+            document.fault(place, _sentence(detail, document.written.get(place)))
         return None
 
 
@@ -121,8 +131,13 @@ def _location(detail: ErrorDetails) -> Key:
     return tuple(part for part in parts if part != "[key]")
 
 
-def _sentence(detail: ErrorDetails) -> str:
+def _sentence(detail: ErrorDetails, written: str | None) -> str:
+    """Return what is wrong in words; `written` is how the value stands in the file, where YAML made something else of it."""
     kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
+    if kind == "string_type" and written is not None:
+        return f"must be text, got {written}, which YAML reads as {_shown(given)}: quote it"
+    if kind in {"float_type", "int_type"} and isinstance(given, str) and _POWER.fullmatch(given):
+        return f"must be a number, got {given!r}: write {float(given):.1e} with a point".replace("e+", "e+").replace("e-0", "e-")
     if kind == "literal_error":
         choices = [part.strip("' ") for part in str(context["expected"]).replace(" or ", ",").split(",")]
         return f"must be one of {', '.join(choices)}, got {_shown(given)}{nearest(given, choices)}"
@@ -132,8 +147,7 @@ def _sentence(detail: ErrorDetails) -> str:
     if kind == "too_short":
         return f"must have at least {context['min_length']} item(s), got {_shown(given)}"
     words = _WORDS.get(kind, detail["msg"][:1].lower() + detail["msg"][1:])
-    quote = ": quote it" if kind == "string_type" and isinstance(given, bool | int | float) else ""
-    return f"{words}, got {_shown(given)}{quote}"
+    return f"{words}, got {_shown(given)}"
 
 
 def _shown(value: Any) -> str:

@@ -10,6 +10,7 @@ from whywin import catalogue
 from whywin.catalogue import Kind, Question
 from whywin.config.building import adapter, build, checked
 from whywin.config.document import Document, Key
+from whywin.config.paths import escaped
 from whywin.deals.contract import Contract
 from whywin.errors import ConfigError, nearest
 from whywin.plan import File, Plan, Simulated, Source, Track
@@ -160,6 +161,8 @@ def plain(value: Any) -> Any:
         return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
-    if isinstance(value, Path | date):
+    if isinstance(value, Path):
+        return escaped(value)
+    if isinstance(value, date):
         return str(value)
     return value

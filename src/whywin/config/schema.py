@@ -24,7 +24,7 @@ def json_schema() -> Schema:
         "title": "A plan of whywin, or the settings of one of its experiments",
         "if": {"required": ["experiment"]},
         "then": _experiment(),
-        "else": {"allOf": [_plan(), *(_plan_of_kind(kind) for kind in kinds)]},
+        "else": {"allOf": [_plan(), _whole(), *(_plan_of_kind(kind) for kind in kinds)]},
     }
 
 
@@ -46,14 +46,20 @@ def _plan() -> Schema:
     properties: Schema = {name: _field(Plan, name) for name in ("name", "description", "seed")}
     properties |= {
         "extends": _extends(),
-        "question": {"type": "object", "required": ["kind"], "properties": {"kind": {"enum": list(catalogue.QUESTIONS)}}},
-        "source": {"anyOf": [_settings(File), _settings(Simulated)], "description": "where the deals are"},
-        "deals": _settings(Contract),
+        "question": {"type": "object", "properties": {"kind": {"enum": list(catalogue.QUESTIONS)}}},
+        "source": {"anyOf": [_settings(File), _settings(Simulated), {"type": "null"}], "description": "where the deals are"},
+        "deals": _settings(Contract, empty=True),
         "methods": {"type": "array", "minItems": 1, "description": documentation(Plan, "methods")},
-        "checks": {"type": "array", "description": "settings of checks; those not named run with their defaults"},
-        "track": _settings(Track),
+        "checks": {"type": ["array", "null"], "description": "settings of checks; those not named run with their defaults"},
+        "track": _settings(Track, empty=True),
     }
     return _closed(properties, [], "A plan: everything settled before the data are looked at")
+
+
+def _whole() -> Schema:
+    """A plan that extends no other must say by itself what a plan needs."""
+    question = {"properties": {"question": {"required": ["kind"]}}}
+    return {"if": {"required": ["extends"]}, "else": {"required": ["name", "question", "methods"], **question}}
 
 
 def _plan_of_kind(kind: Kind) -> Schema:
