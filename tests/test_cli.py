@@ -190,7 +190,7 @@ def test_compare_of_an_unknown_run_names_those_there_are(whywin: Callable[..., R
 
 def test_ui_opens_on_this_machine_only(whywin: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     """The UI's address is printed, on the loopback."""
-    monkeypatch.setattr(tracking, "serve_ui", lambda store, port: 0)
+    monkeypatch.setattr(tracking, "serve_ui", lambda *_: 0)
 
     assert "http://127.0.0.1:5999/" in whywin("ui", "--port", "5999").stdout
 

@@ -36,13 +36,22 @@ def crossed_basis(first: int, second: int) -> csr_array:
     return csr_array(kron(zero_sum_basis(first), zero_sum_basis(second), format="csr"))
 
 
-def between_variance(estimates: ArrayLike, variances: ArrayLike) -> float:
+def between_variance(estimates: ArrayLike, variances: ArrayLike, *, fitted: int = 1, caution: float = 0.0) -> float:
     """Return the variance between groups beyond the sampling variance of their estimates, by moments; never negative.
+
+    Args:
+        estimates: one a group; residuals, where more than a common mean was fitted to them.
+        variances: their sampling variances.
+        fitted: how many means were fitted to the estimates.
+        caution: standard errors to take off the excess first, so that only a variance that is surely there is returned.
 
     Source: DerSimonian and Laird (1986), Meta-analysis in clinical trials, Controlled Clinical Trials 7, 177-188.
     """
     y: NDArray[np.float64] = np.asarray(estimates, dtype=float)
     w = 1 / np.asarray(variances, dtype=float)
-    excess = float(w @ (y - (w @ y) / w.sum()) ** 2) - (len(y) - 1)
-    scale = float(w.sum() - (w @ w) / w.sum())
-    return max(excess / scale, 0.0) if scale > 0 else 0.0
+    freedom = len(y) - fitted
+    if freedom < 1:
+        return 0.0
+    excess = float(w @ (y - (w @ y) / w.sum()) ** 2) - freedom - caution * np.sqrt(2 * freedom)
+    scale = float(w.sum() - (w @ w) / w.sum()) * freedom / (len(y) - 1)
+    return max(float(excess / scale), 0.0)

@@ -16,6 +16,7 @@ With v = sd squared of a term and L = number of levels of a dimension:
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,11 @@ from numpy.typing import NDArray
 from scipy.sparse import block_diag, csr_array
 
 from whywin.stats.zero_sum import between_variance, crossed_basis, zero_sum_basis
+
+SWEEPS: Final = 20  # passes over rows and columns until a crossing's additive part is gone
+CAUTION: Final = 2.0  # standard errors
+ENOUGH: Final = 50.0  # information of a typical level (200 deals at even odds) below which centring risks divergences
+TINY: Final = 1e-12
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -75,7 +81,8 @@ def pieces_of(cells: pd.DataFrame, dimensions: Sequence[str], cross: Sequence[tu
     bases += [crossed_basis(len(labels[a]), len(labels[b])) for a, b in crossings]
     within = [*codes.values(), *(codes[a] * len(labels[b]) + codes[b] for a, b in crossings)]
     deals, won = cells["deals"].to_numpy(float), cells["won"].to_numpy(float)
-    centring = [_centring(code, size, deals, won) for code, size in zip(within, sizes, strict=True)]
+    parts = [*((name,) for name in codes), *crossings]
+    centring = [_centring([codes[name] for name in part], [len(labels[name]) for name in part], deals, won) for part in parts]
     names = [label for name in codes for label in labels[name]]
     names += [f"{one} × {two}" for a, b in crossings for one, two in product(labels[a], labels[b])]
     offsets = np.cumsum([0, *sizes])[: len(sizes)]
@@ -103,16 +110,27 @@ def _pooling(labels: dict[str, list[str]], crossings: Sequence[tuple[str, str]])
     return pooling
 
 
-def _centring(code: Integers, size: int, deals: Floats, won: Floats) -> float:
-    """How far to centre a piece: the weight of a typical level's data against the prior, guessed by the method of moments.
+def _centring(codes: Sequence[Integers], sizes: Sequence[int], deals: Floats, won: Floats) -> float:
+    """How far to centre a piece: the weight of a typical level's data against the prior.
 
-    It changes how well the model samples, never what it says.
+    The prior's variance is guessed by the method of moments, of a crossing beyond its two dimensions, and cautiously: where it
+    might be nothing, or levels are thin, the piece stays non-centred. All this changes how well the model samples, never what it says.
     Source: Papaspiliopoulos, Roberts and Sköld (2007), A general framework for the parametrization of hierarchical models,
     Statistical Science 22, 59-73, section 4.
     """
-    n, y = np.bincount(code, deals, size), np.bincount(code, won, size)
-    rate = (y[n > 0] + 0.5) / (n[n > 0] + 1)
-    information = n[n > 0] * rate * (1 - rate)
-    spread = between_variance(np.log(rate / (1 - rate)), 1 / information) if len(rate) > 1 else 0.0
+    code = np.ravel_multi_index(tuple(codes), tuple(sizes))
+    count = int(np.prod(sizes))
+    n, y = np.bincount(code, deals, count), np.bincount(code, won, count)
+    there = np.flatnonzero(n)
+    rate = (y[there] + 0.5) / (n[there] + 1)
+    information = n[there] * rate * (1 - rate)
+    odds = np.log(rate / (1 - rate))
+    fitted = 1
+    if len(sizes) > 1:
+        margins = np.unravel_index(there, tuple(sizes))
+        fitted = sum(len(np.unique(margin)) for margin in margins) - 1
+        for margin in margins * SWEEPS:
+            odds = odds - (np.bincount(margin, information * odds) / np.maximum(np.bincount(margin, information), TINY))[margin]
+    spread = between_variance(odds, 1 / information, fitted=fitted, caution=CAUTION)
     typical = float(np.median(n)) * float(np.median(rate * (1 - rate)))
-    return spread * typical / (1 + spread * typical)
+    return spread * typical / (1 + spread * typical) if typical >= ENOUGH else 0.0

@@ -77,9 +77,10 @@ def diagnostics(tree: Any) -> tuple[float, float, float]:
     import arviz as az
 
     unknown = tree.posterior.to_dataset()
-    rhat = _all(az.rhat(unknown))
-    sizes = np.concatenate([_all(az.ess(unknown, method=method)) for method in ("bulk", "tail")])
-    bfmi = _all(az.bfmi(tree))
+    with np.errstate(divide="ignore", invalid="ignore"):  # a chain that never moved has no variance to divide by
+        rhat = _all(az.rhat(unknown))
+        sizes = np.concatenate([_all(az.ess(unknown, method=method)) for method in ("bulk", "tail")])
+        bfmi = _all(az.bfmi(tree))
     worst = float(rhat.max()) if np.isfinite(rhat).all() else STUCK
     least = float(sizes.min()) if np.isfinite(sizes).all() else 0.0
     return worst, least, float(bfmi.min()) if np.isfinite(bfmi).all() else 0.0

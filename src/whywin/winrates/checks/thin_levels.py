@@ -41,7 +41,7 @@ class ThinLevels:
         if thin:
             first = ", ".join(f"{segment} ({deals})" for deals, segment in thin[:3])
             more = f" and {len(thin) - 3} more" if len(thin) > 3 else ""  # noqa: PLR2004 - three are named
-            says = f"{len(thin)} of {len(sizes)} levels have fewer than {self.least_deals} closed deals: {first}{more}."
+            says = f"{len(thin)} of {len(sizes)} levels {'has' if len(thin) == 1 else 'have'} fewer than {self.least_deals} closed deals: {first}{more}."
         else:
             says = f"Each of the {len(sizes)} levels has {self.least_deals} closed deals or more, the smallest {min(sizes.values()):,}."
         return (Check("thin_levels", passed=not thin, severity="note", says=says, value=float(len(thin))),)

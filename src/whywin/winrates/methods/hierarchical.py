@@ -22,7 +22,8 @@ class Hierarchical:
     """Partially pooled win rates: a Bayesian binomial model with crossed effects of every dimension, sampled by NUTS.
 
     Closed deals are counted in cells, which loses nothing: the posterior is that of the single deals. Rates are averages over the
-    deals that were there. Sources: Gelman and Little (1997), Poststratification into many categories using hierarchical logistic
+    deals that were there; a segment changes between periods like the company, at its own mix, unless the question crosses it with the
+    period. Sources: Gelman and Little (1997), Poststratification into many categories using hierarchical logistic
     regression, Survey Methodology 23, 127-135; Gelman (2006), Prior distributions for variance parameters in hierarchical models,
     Bayesian Analysis 1, 515-534.
     """
@@ -41,9 +42,14 @@ class Hierarchical:
     company_points: Annotated[
         float, Gt(0), doc("prior: standard deviation, in points, of the company's win rate about the observed one")
     ] = 25.0
+    # Worlds without differences that stay quiet, of 100 with 4,000 deals and 46 levels: at .95 73 (margin 0) and 96 (margin 1 point);
+    # at .99 95 and 100; with 800 deals 74 and 91 against 96 and 99. Large differences found: 67 % against 58 % (experiments/noise.py).
     sure: Annotated[
-        float, Gt(0.5), Lt(1), doc("a segment is named as different when this is the least probability that it is, by the margin")
-    ] = 0.95
+        float,
+        Gt(0.5),
+        Lt(1),
+        doc("a segment is named as different when it lies off the company, by the margin, with this probability"),
+    ] = 0.99
 
     def __post_init__(self) -> None:
         """Refuse settings that break their own rules."""

@@ -1,0 +1,86 @@
+"""How strong something unobserved would have to be to explain the effect away."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from annotated_types import Ge, doc
+
+from whywin.deals.need import Need
+from whywin.effects.comparison import eligible, need_of
+from whywin.effects.question import Effect
+from whywin.evidence import Check
+from whywin.settings import check_settings
+from whywin.stats.sensitivity import e_value, ratio_of_difference
+
+MOST = 100.0  # an E-value beyond this says no more
+
+
+@dataclass(frozen=True)
+class HiddenConfounder:
+    """The E-value of the interval's end nearest to zero must reach the stated strength.
+
+    An unobserved confounder must be tied to treatment and to outcome by risk ratios of at least the E-value, beyond what is
+    adjusted for, to explain the answer away. Source: VanderWeele and Ding (2017), Annals of Internal Medicine 167, 268-274.
+    """
+
+    strength: Annotated[
+        float, Ge(1), doc("the risk ratio that a hidden confounder is granted with treatment and with outcome")
+    ] = 1.25
+
+    def __post_init__(self) -> None:
+        """Refuse settings that break their own rules."""
+        check_settings(self)
+
+    def need(self, question: Effect) -> Need:
+        """The deals that are compared, for the spread of their outcome."""
+        return need_of(question)
+
+    def check(
+        self,
+        question: Effect,
+        answers: Iterable[Any],
+        sample: pd.DataFrame,
+        rng: np.random.Generator,
+    ) -> tuple[Check, ...]:
+        """Return one check for each answer that says what outcomes would have been; its value is the E-value."""
+        deviation = float(eligible(question, sample)[question.outcome].to_numpy(dtype=float).std())
+        return tuple(self._checked(question, answers, deviation))
+
+    def _checked(self, question: Effect, answers: Iterable[Any], deviation: float) -> Iterator[Check]:
+        for answer in answers:
+            table = answer.evidence.tables.get("outcomes")
+            if table is None:
+                continue
+            row = answer.evidence.of(question.quantity)
+            without = float(table.set_index("treatment")["mean"]["without"])
+            binary = row.unit == "points"
+
+            def strength(effect: float, without: float = without, *, binary: bool = binary) -> float:
+                return _strength(effect, without, binary=binary, deviation=deviation)
+
+            if row.low <= 0 <= row.high:
+                says = f"The interval covers zero already, so that nothing hidden is needed to explain the estimate of {_signed(row.value)}."
+                yield Check("hidden_confounder", False, "serious", says, 1.0, answer.label)  # noqa: FBT003
+                continue
+            nearest = row.low if row.low > 0 else row.high
+            value = strength(nearest)
+            says = (
+                f"Something unobserved would have to be tied to treatment and to outcome by a risk ratio of {value:.2f} each to move the "
+                f"interval to zero ({strength(row.value):.2f} to move the estimate); {self.strength:g} is granted."
+            )
+            yield Check("hidden_confounder", value >= self.strength, "serious", says, value, answer.label)
+
+
+def _strength(effect: float, without: float, *, binary: bool, deviation: float) -> float:
+    """Return the E-value of an effect: against the rate without treatment, or in standard deviations of a number."""
+    if not binary:
+        return min(e_value(ratio_of_difference(effect, deviation)), MOST)
+    rate = max(without, 0.0)
+    return min(e_value((rate + effect) / rate), MOST) if rate > 0 else MOST
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")

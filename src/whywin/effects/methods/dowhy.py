@@ -1,0 +1,208 @@
+"""DoWhy's own propensity estimators, each estimate by a fresh model on a frame of its own."""
+
+import logging
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+import numpy as np
+import pandas as pd
+from annotated_types import Ge, Lt, doc
+from numpy.typing import NDArray
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from whywin.deals.need import Need
+from whywin.effects.comparison import Comparison, compared, estimate, need_of
+from whywin.effects.question import Effect
+from whywin.effects.tables import balance_table, groups_table, outcomes_table, overlap_table
+from whywin.errors import QuestionError
+from whywin.evidence import Check, Design, Evidence
+from whywin.settings import check_settings
+from whywin.stats.matching import match
+from whywin.stats.propensity import propensity, standardised
+from whywin.stats.streams import seeded_global_stream
+
+TRIES: Final = 5  # times as many resamples are drawn before it is said that too few of them can be answered
+SMALLEST_STRATUM: Final = 10
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Dowhy:
+    """DoWhy's propensity weighting, stratification or matching, with an interval that refits everything.
+
+    DoWhy writes the propensity into the frame that it is given and reuses it; here every estimate, and every resample of the
+    bootstrap, has a new frame, a new propensity model and a new estimator. The propensity is an unpenalised logistic regression on
+    standardised columns. The bootstrap is invalid for matching (Abadie and Imbens, 2008, Econometrica 76, 1537-1557); matching
+    has the standard error of Abadie and Imbens (2016) around DoWhy's estimate.
+    """
+
+    estimator: Annotated[
+        Literal["weighting", "stratification", "matching"], doc("which of DoWhy's propensity-score estimators")
+    ] = "weighting"
+    resamples: Annotated[int, Ge(20), doc("resamples of the bootstrap; of whole clusters where the question names one")] = 100
+    clip: Annotated[
+        float,
+        Ge(0),
+        Lt(0.5),
+        doc("weighting: propensities nearer to 0 or 1 than this are set to it; DoWhy's own default is 0.05"),
+    ] = 0.01
+    design: ClassVar[Design] = "adjusted"
+
+    def __post_init__(self) -> None:
+        """Refuse settings that break their own rules."""
+        check_settings(self)
+
+    def need(self, question: Effect) -> Need:
+        """The columns that the question rests on."""
+        return need_of(question)
+
+    def answer(self, question: Effect, sample: pd.DataFrame, rng: np.random.Generator) -> Evidence:
+        """Return DoWhy's estimate with an honest interval, and the balance that its weights reach."""
+        comparison = _fit_for_dowhy(question, sample)
+        every_row = np.arange(len(comparison.treated))
+        with _quiet(), seeded_global_stream(rng):
+            effect, frame = self._estimated(comparison, every_row)
+            error, remark = self._error(comparison, rng)
+        reach = _quantile(question, comparison) * error
+        chance = frame["propensity_score"].to_numpy()
+        weight = self._weights(comparison, frame)
+        asked = weight > 0 if comparison.everyone else comparison.treated & (weight > 0)
+        observed = float(np.average(comparison.outcome[comparison.treated], weights=weight[comparison.treated]))
+        tables = {
+            "balance": balance_table(comparison, weight),
+            "overlap": overlap_table(chance, comparison.treated),
+            "groups": groups_table(comparison, chance, weight),
+            "outcomes": outcomes_table(comparison, observed, observed - effect),
+        }
+        count = int((weight > 0).sum())
+        left = (len(asked) if comparison.everyone else int(comparison.treated.sum())) - int(asked.sum())
+        dropped = Check("strata", left == 0, "note", f"{left:,} deals lie in strata too small to compare and are left out.", left)
+        checks = (remark, dropped) if self.estimator == "stratification" else (remark,)
+        number = estimate(question, comparison, effect, (effect - reach, effect + reach), count)
+        return Evidence((number,), checks, tables)
+
+    def point(self, question: Effect, sample: pd.DataFrame) -> float:
+        """Return the effect alone, in people's units, refitting everything."""
+        comparison = _fit_for_dowhy(question, sample)
+        with _quiet():
+            return comparison.scale * self._estimated(comparison, np.arange(len(comparison.treated)))[0]
+
+    def _estimated(self, comparison: Comparison, rows: NDArray[np.intp]) -> tuple[float, pd.DataFrame]:
+        """Return DoWhy's estimate from these rows, as a fraction, and the frame that DoWhy has written into."""
+        columns = standardised(comparison.covariates.matrix[rows])[:, 1:]
+        names = [f"covariate {number}" for number in range(columns.shape[1])]
+        frame = pd.DataFrame(columns, columns=names).assign(treated=comparison.treated[rows].astype(int))
+        frame["result"] = comparison.outcome[rows]
+        fitted = self._model(names).fit(frame.copy())
+        found = fitted.estimate_effect(frame, target_units="ate" if comparison.everyone else "att")
+        return float(found.value), frame
+
+    def _model(self, names: list[str]) -> Any:
+        from dowhy.causal_estimators.propensity_score_matching_estimator import PropensityScoreMatchingEstimator
+        from dowhy.causal_estimators.propensity_score_stratification_estimator import PropensityScoreStratificationEstimator
+        from dowhy.causal_estimators.propensity_score_weighting_estimator import PropensityScoreWeightingEstimator
+        from dowhy.causal_identifier import IdentifiedEstimand
+        from sklearn.linear_model import LogisticRegression
+
+        target = IdentifiedEstimand(
+            None, ["treated"], ["result"], backdoor_variables={"backdoor": names}, default_backdoor_id="backdoor"
+        )
+        target.set_identifier_method("backdoor")
+        score = LogisticRegression(C=np.inf, solver="newton-cholesky", max_iter=200, tol=1e-10)
+        if self.estimator == "weighting":
+            return PropensityScoreWeightingEstimator(
+                target, propensity_score_model=score, min_ps_score=self.clip, max_ps_score=1 - self.clip
+            )
+        if self.estimator == "stratification":
+            return PropensityScoreStratificationEstimator(
+                target, propensity_score_model=score, clipping_threshold=SMALLEST_STRATUM
+            )
+        return PropensityScoreMatchingEstimator(target, propensity_score_model=score)
+
+    def _error(self, comparison: Comparison, rng: np.random.Generator) -> tuple[float, Check]:
+        """Return the standard error of the estimate, and where it comes from."""
+        if self.estimator == "matching":
+            says = "The interval is Abadie's and Imbens's of 2016, since the bootstrap is invalid for matching."
+            return math.sqrt(self._pairs(comparison).variance), Check("interval", True, "note", says, 0.0)  # noqa: FBT003
+        found: list[float] = []
+        for _ in range(TRIES * self.resamples):
+            rows = _resampled(comparison, rng)
+            try:
+                found.append(self._estimated(comparison, rows)[0])
+            except ValueError:  # one group alone, or no stratum with both
+                continue
+            if len(found) == self.resamples:
+                break
+        if len(found) < self.resamples:
+            raise QuestionError(
+                f"dowhy: only {len(found)} of {TRIES * self.resamples} resamples have treated and untreated deals to compare: "
+                "leave cluster out, or compare more deals"
+            )
+        unit = "deals" if comparison.clusters is None else "clusters"
+        says = f"The interval is from {self.resamples} resamples of {unit}, each with a propensity model of its own."
+        return float(np.std(found, ddof=1)), Check("interval", True, "note", says, float(self.resamples))  # noqa: FBT003
+
+    def _pairs(self, comparison: Comparison) -> Any:
+        score = propensity(comparison.covariates.matrix, comparison.treated)
+        arrays = (score.chance, comparison.treated, comparison.outcome)
+        return match(*arrays, everyone=comparison.everyone, score=score, clusters=comparison.clusters)
+
+    def _weights(self, comparison: Comparison, frame: pd.DataFrame) -> Floats:
+        """Return how much each deal weighs in DoWhy's estimate, up to a constant in each group."""
+        treated, chance = comparison.treated, frame["propensity_score"].to_numpy()
+        if self.estimator == "matching":
+            return np.asarray(self._pairs(comparison).weight)
+        if self.estimator == "weighting":
+            everyone = np.where(treated, 1 / chance, 1 / (1 - chance))
+            return everyone if comparison.everyone else np.where(treated, 1.0, chance / (1 - chance))
+        strata = frame.groupby("strata")["treated"]
+        inside, total = strata.transform("sum").to_numpy(), strata.transform("size").to_numpy()
+        enough = np.minimum(inside, total - inside) > SMALLEST_STRATUM
+        wanted = total if comparison.everyone else inside
+        own = np.where(treated, inside, total - inside)
+        return np.asarray(np.where(enough, wanted / own, 0.0))
+
+
+def _fit_for_dowhy(question: Effect, sample: pd.DataFrame) -> Comparison:
+    comparison = compared(question, sample)
+    if not comparison.covariates.names:
+        raise QuestionError("dowhy: there is nothing to adjust for, and its propensity estimators need something; use difference")
+    return comparison
+
+
+def _resampled(comparison: Comparison, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Draw as many deals, or whole clusters, as there are, with replacement."""
+    if comparison.clusters is None:
+        return rng.integers(len(comparison.treated), size=len(comparison.treated))
+    order = np.argsort(comparison.clusters, kind="stable")
+    sizes = np.bincount(comparison.clusters)
+    starts = np.cumsum(sizes) - sizes
+    drawn = rng.integers(len(sizes), size=len(sizes))
+    return np.concatenate([order[starts[cluster] : starts[cluster] + sizes[cluster]] for cluster in drawn])
+
+
+def _quantile(question: Effect, comparison: Comparison) -> float:
+    if comparison.clusters is None:
+        return float(norm.ppf(0.5 + question.level / 2))
+    return float(student.ppf(0.5 + question.level / 2, len(np.unique(comparison.clusters)) - 1))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep DoWhy's log and the warnings of its frames to itself, and its many small fits on one core each."""
+    from threadpoolctl import threadpool_limits
+
+    logger = logging.getLogger("dowhy")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), threadpool_limits(1):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

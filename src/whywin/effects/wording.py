@@ -1,0 +1,27 @@
+"""How answers about effects are said, and what their grades require."""
+
+from typing import Final
+
+from whywin.effects.question import Effect
+from whywin.evidence import WORDING, Evidence, Grade
+
+REQUIRED: Final = ("identification", "overlap", "balance", "placebo", "hidden_confounder")
+
+
+def sentence(question: Effect, evidence: Evidence, grade: Grade) -> str:
+    """Return the answer in one sentence, worded as the grade allows; that it may be noise is said first."""
+    row = evidence.of(question.quantity)
+    treatment = question.treatment.replace("_", " ").capitalize()
+    whom = "of the treated deals" if question.estimand == "treated" else "of all deals"
+    what = f"the win rate {whom}" if question.outcome == "won" else f"the mean {question.outcome.replace('_', ' ')} {whom}"
+    unit = {"points": " points", "days": " days"}.get(row.unit, "")
+    number = f"{_signed(row.value)}{unit} ({100 * row.level:.0f} % interval {_signed(row.low)} to {_signed(row.high)}, {row.n:,} deals)"
+    if row.low <= 0 <= row.high:
+        return f"No effect of {treatment} on {what} can be told from noise: the estimate is {number}."
+    if grade == "D":
+        return f"{treatment} {WORDING[grade]} a difference in {what} of {number}."
+    return f"{treatment} {WORDING[grade]} {what} by {number}."
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")

@@ -1,0 +1,22 @@
+"""Which pictures a run has."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from whywin.catalogue import Kind, kind_of
+from whywin.report.effect_pictures import effect_pictures
+from whywin.report.picture import Picture
+from whywin.report.rate_pictures import rate_pictures
+from whywin.report.trial_pictures import trial_pictures
+from whywin.studies import Run
+
+_DRAWN: Final[Mapping[Kind, Callable[[Run], Iterator[Picture]]]] = {
+    "winrates": rate_pictures,
+    "effect": effect_pictures,
+    "trial": trial_pictures,
+}
+
+
+def pictures(run: Run) -> tuple[Picture, ...]:
+    """Return the run's pictures, that of the answer first; none where nothing can be drawn."""
+    return tuple(_DRAWN[kind_of(run.plan.question)](run))
