@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import numpy as np
 import pandas as pd
-from annotated_types import Ge, doc
+from annotated_types import Ge, Gt, Lt, doc
 
 from whywin.settings import check_settings
 from whywin.stats.proportions import wilson
@@ -28,6 +28,7 @@ class Noise:
     rep_sd: Annotated[float, Ge(0), doc("in the arm with differences, how far reps differ, in logits")] = 0.15
     margin: Annotated[float, Ge(0), doc("a difference smaller than this, in points, is of no interest")] = 1.0
     large: Annotated[float, Ge(0), doc("a true difference of this many points or more is large; its power is told apart")] = 5.0
+    sure: Annotated[float, Gt(0.5), Lt(1), doc("a segment is named as different with this posterior probability")] = 0.99
     draws: Annotated[int, Ge(100), doc("draws kept of each chain")] = 500
     tune: Annotated[int, Ge(100), doc("tuning draws of each chain")] = 500
     chains: Annotated[int, Ge(2), doc("chains of a fit")] = 2
@@ -85,7 +86,7 @@ def _world(settings: Noise, arm: str, number: int) -> dict[str, object]:
     world = market.simulate(_market(settings, arm, number))
     deals = keep_contract(world.tables["deals"], Contract(won=("Won",), lost=("Lost",), open=("Open",))).table
     question = WinRates(("industry", "region", "product", "lead_source"), rep="rep", time="created", margin=settings.margin)
-    method = Hierarchical(draws=settings.draws, tune=settings.tune, chains=settings.chains)
+    method = Hierarchical(draws=settings.draws, tune=settings.tune, chains=settings.chains, sure=settings.sure)
     evidence = method.answer(question, method.need(question).sample(deals), stream(settings.seed, f"{arm} {number}"))
     found = evidence.tables["segments"]
     rates = world.truth[world.truth["quantity"] == "win rate"].drop_duplicates("segment").set_index("segment")["value"]

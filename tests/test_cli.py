@@ -145,7 +145,9 @@ def test_methods_lists_every_file(whywin: Callable[..., Result]) -> None:
     """Each method and check is listed with its settings."""
     shown = whywin("methods").stdout
 
-    members = [name for kind in catalogue.QUESTIONS for found in (catalogue.methods(kind), catalogue.checks(kind)) for name in found]
+    members = [
+        name for kind in catalogue.QUESTIONS for found in (catalogue.methods(kind), catalogue.checks(kind)) for name in found
+    ]
     assert [name for name in members if name not in shown] == []
 
 
@@ -218,7 +220,9 @@ def test_the_demo_outside_a_checkout_says_so(whywin: Callable[..., Result], monk
 
 def test_help_and_import_are_light() -> None:
     """`import whywin` and `--help` import none of the heavy libraries."""
-    code = "import sys, whywin, whywin.cli; print(sorted({'pandas','pymc','mlflow','dowhy','matplotlib','ibis'} & set(sys.modules)))"
+    code = (
+        "import sys, whywin, whywin.cli; print(sorted({'pandas','pymc','mlflow','dowhy','matplotlib','ibis'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"

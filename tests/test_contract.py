@@ -22,9 +22,7 @@ METHODS = [
     pytest.param(kind, name, owner, id=f"{kind}-{name}") for kind in KINDS for name, owner in catalogue.methods(kind).items()
 ]
 MEMBERS = METHODS + [
-    pytest.param(kind, name, owner, id=f"{kind}-check-{name}")
-    for kind in KINDS
-    for name, owner in catalogue.checks(kind).items()
+    pytest.param(kind, name, owner, id=f"{kind}-check-{name}") for kind in KINDS for name, owner in catalogue.checks(kind).items()
 ]
 
 
@@ -39,9 +37,7 @@ def test_a_member_is_a_frozen_dataclass_that_documents_itself(kind: str, name: s
 
 
 @pytest.mark.parametrize(("kind", "name", "owner"), METHODS)
-def test_a_method_declares_its_design_and_its_need(
-    kind: str, name: str, owner: type, small_plan: Callable[[str], Plan]
-) -> None:
+def test_a_method_declares_its_design_and_its_need(kind: str, name: str, owner: type, small_plan: Callable[[str], Plan]) -> None:
     """What kind of evidence it gives and which data it needs are known before any data are read."""
     assert owner.design in get_args(Design)
     assert isinstance(owner().need(small_plan(kind).question), Columns | Cells)

@@ -86,7 +86,9 @@ def _show(finished: "Finished", store: Path, *, quiet: bool, verbose: bool) -> N
     lines = [f"Page: {finished.page}", *(f"{label}: {link}" for label, link in finished.links.items())]
     for line in lines:
         OUT.print(line, markup=False, highlight=False, soft_wrap=True)
-    OUT.print(f"The links open while `whywin ui{'' if store == STORE else f' --store {store}'}` runs.", markup=False, highlight=False)
+    OUT.print(
+        f"The links open while `whywin ui{'' if store == STORE else f' --store {store}'}` runs.", markup=False, highlight=False
+    )
 
 
 @app.command()
@@ -111,7 +113,9 @@ def check(
         if quarantine:
             write_quarantine(deals.quarantine, quarantine)
         OUT.print(f"{plan.name}: the plan is sound and its question fits the deals.", markup=False, highlight=False)
-        OUT.print(f"{table.described}; {len(deals.table):,} deals kept, {len(deals.quarantine):,} rows quarantined.", markup=False)
+        OUT.print(
+            f"{table.described}; {len(deals.table):,} deals kept, {len(deals.quarantine):,} rows quarantined.", markup=False
+        )
         OUT.print(table_of(deals.quality.dimensions, title=f"Data quality: {deals.quality.score:.0f} of 100"))
         for pattern in deals.quality.patterns:
             if not pattern.passed:
@@ -174,7 +178,9 @@ def ui(store: StoreFolder = STORE, port: Port = PORT) -> None:
         from whywin.terminal import OUT
 
         opened = tracking.open_store(store)
-        OUT.print(f"MLflow: http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning (Ctrl-C ends it)", highlight=False)
+        OUT.print(
+            f"MLflow: http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning (Ctrl-C ends it)", highlight=False
+        )
         raise typer.Exit(tracking.serve_ui(opened, port))
 
 

@@ -60,7 +60,13 @@ def show_run(run: Run, *, verbose: bool) -> None:
     OUT.print(table_of(_readable(frame)))
     for check in run.all_checks:
         if verbose or not check.passed:
-            mark = "[green]passed[/green]" if check.passed else "[yellow]note[/yellow]" if check.severity == "note" else "[red]FAILED[/red]"
+            mark = (
+                "[green]passed[/green]"
+                if check.passed
+                else "[yellow]note[/yellow]"
+                if check.severity == "note"
+                else "[red]FAILED[/red]"
+            )
             about = f" ({check.method})" if check.method else ""
             OUT.print(f"{mark} {escape(check.name + about)}: {escape(check.says)}", highlight=False)
 
@@ -73,7 +79,8 @@ def _readable(frame: pd.DataFrame) -> pd.DataFrame:
         "": [row["quantity"] + ("" if row["segment"] == "all" else f", {row['segment'].removeprefix('arm=')}") for row in rows],
         "method": [row["method"] for row in rows],
         "estimate": [
-            f"{row['value']:{signs.get(row['unit'], '.1f')}} ({row['low']:.1f} to {row['high']:.1f}) {row['unit']}" for row in rows
+            f"{row['value']:{signs.get(row['unit'], '.1f')}} ({row['low']:.1f} to {row['high']:.1f}) {row['unit']}"
+            for row in rows
         ],
     }
     if "truth" in frame:

@@ -1,7 +1,8 @@
 """Runs of each kind, made by hand, so that a page can be looked at without any method."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,8 +22,8 @@ from whywin.trials.question import Trial
 from whywin.winrates.methods.observed import Observed
 from whywin.winrates.question import WinRates
 
+VOID = {"meta", "link", "img", "br", "hr", "input"}
 VERSIONS = {"whywin": "0.1.0", "numpy": "2.3.5", "pymc": "6.3.0"}
-PERIODS = [f"2023Q{n}" for n in (1, 2, 3, 4)] + ["2024Q1", "2024Q2"]
 HOSTILE = (
     "<script>alert(1)</script>", "$x$ and $\\frac{1}{2$", "two\nlines", "a & b \"quoted\" 'twice'", "]]>--><svg onload=alert(1)>",
     "{{ 7 * 7 }}", "\x00\x07control", "\u202eright to left", "東京 営業", "x" * 120,
@@ -45,11 +46,6 @@ def deals(levels: dict[str, list[str]], count: int = 1200, bad: int = 3) -> pd.D
     return frame
 
 
-@dataclass(frozen=True, eq=False)
-class Stand:
-    """A stand-in for a method: the page shows its label only."""
-
-
 def kept(frame: pd.DataFrame) -> Deals:
     """The table held to the contract, a few bad rows left out."""
     return keep_contract(frame, Contract(max_bad_share=0.5))
@@ -60,7 +56,7 @@ def run_of(question: Any, evidence: dict[str, Evidence], **changes: Any) -> Run:
     plan = Plan(
         name=changes.pop("name", "quarterly look"),
         question=question,
-        methods=dict.fromkeys(evidence, Stand()),
+        methods=dict.fromkeys(evidence, object()),  # the page shows labels only
         description="What the leaders asked for in spring.",
         seed=3,
     )
@@ -210,18 +206,11 @@ def unsound(**changes: Any) -> Run:
     run = effect()
     failed = (
         Check(
-            "placebo",
-            passed=False,
-            severity="fatal",
-            says="A made-up treatment changes the win rate by 4.1 points.",
-            value=4.1,
-            method="matching",
+            "placebo", passed=False, severity="fatal", says="A made-up treatment changes the win rate by 4.1 points.", value=4.1
         ),
-        Check(
-            "balance", passed=False, severity="serious", says="engagement_score stays 0.31 apart.", value=0.31, method="matching"
-        ),
+        Check("balance", passed=False, severity="serious", says="engagement_score stays 0.31 apart.", value=0.31),
     )
-    evidence = {**run.evidence, "matching": replace(run.evidence["matching"], checks=failed)}
+    evidence = {**run.evidence, "matching": replace(run.evidence["matching"], checks=failed).signed("matching")}
     return replace(run, **({"evidence": evidence, "grades": {**run.grades, "matching": "D"}} | changes))
 
 
@@ -231,25 +220,59 @@ def hostile() -> Run:
     run = pooled({"region": labels, "<img src=x onerror=alert(1)>": labels[:4]})
     script = "<script>window.broken=1</script>"
     checks = (Check(script, passed=False, severity="serious", says=f"{script} <b>bold</b> $x$", value=1.0),)
-    return replace(
-        run, checks=checks, answer=f"{script} & $x$ is the answer", plan=replace(run.plan, name=script, description=script)
-    )
+    plan = replace(run.plan, name=script, description=script)
+    return replace(run, checks=checks, answer=f"{script} & $x$ is the answer", plan=plan)
+
+
+class Tree(HTMLParser):
+    """The elements of a page in order, with their text, and whether each was closed where it should be."""
+
+    def __init__(self, page: str) -> None:
+        """Read the whole page."""
+        super().__init__()
+        self.open: list[dict] = []
+        self.all: list[dict] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        """Note an element."""
+        element = {"tag": tag, "text": "", **{name: value or "" for name, value in attrs}}
+        self.all.append(element)
+        if tag not in VOID:
+            self.open.append(element)
+
+    def handle_startendtag(self, tag: str, attrs: list) -> None:
+        """Note an element that closes itself, as SVG's do."""
+        self.all.append({"tag": tag, "text": "", **{name: value or "" for name, value in attrs}})
+
+    def handle_endtag(self, tag: str) -> None:
+        """Close the innermost element, which must have this name."""
+        assert self.open, tag
+        assert self.open.pop()["tag"] == tag
+
+    def handle_data(self, data: str) -> None:
+        """Add text to every open element."""
+        for element in self.open:
+            element["text"] += data
+
+    def of(self, *tags: str) -> list[dict]:
+        """The elements with one of these names."""
+        return [element for element in self.all if element["tag"] in tags]
+
+
+def words(text: str) -> str:
+    """A text with single spaces."""
+    return " ".join(text.replace("\xa0", " ").split())
 
 
 @pytest.fixture(scope="session")
 def runs() -> SimpleNamespace:
-    """The makers of runs by name."""
+    """The makers of runs by name, and what reads their pages."""
     return SimpleNamespace(
-        observed=observed,
-        pooled=pooled,
-        effect=effect,
-        trial=trial,
-        unsound=unsound,
-        hostile=hostile,
-        run_of=run_of,
-        labels=HOSTILE,
-        clean=clean,
-    )
+        observed=observed, pooled=pooled, effect=effect, trial=trial, unsound=unsound, hostile=hostile, run_of=run_of,
+        labels=HOSTILE, clean=clean, tree=Tree, words=words,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")

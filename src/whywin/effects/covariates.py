@@ -29,7 +29,8 @@ class Covariates:
 def covariates(deals: pd.DataFrame, columns: Sequence[str], logs: Sequence[str] = ()) -> Covariates:
     """Return the columns as numbers: labels as one column a level but the most frequent, numbers as they are, dates in days.
 
-    The numbers of `logs` are taken as logarithms. A missing label is a level of its own. A missing number is set to the mean of the others, and a further column says where.
+    The numbers of `logs` are taken as logarithms. A missing label is a level of its own.
+    A missing number is set to the mean of the others, and a further column says where.
     """
     made = {name: values for column in columns for name, values in _numbers(column, deals[column], log=column in logs)}
     matrix = np.column_stack(list(made.values())) if made else np.empty((len(deals), 0))

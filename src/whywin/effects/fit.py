@@ -100,15 +100,19 @@ def faulty_covariates(question: Any, table: pd.DataFrame) -> Iterator[str]:
             yield f"confounders: {name!r} stands in known_after too; what is known only after the treatment is never adjusted for: leave it out of one"
         if question.confounders.count(name) > 1:
             yield f"confounders: {name!r} stands there twice; leave one out"
+    yield from _faulty_logs(question, table)
+    field = "confounders" if question.confounders else "graph"
+    for name in question.candidates:
+        if there(name, table):
+            yield from (f"{field}: {fault}" for fault in _unfit(name, _closed(table, name)))
+
+
+def _faulty_logs(question: Any, table: pd.DataFrame) -> Iterator[str]:
     for name in question.logs:
         if name not in question.candidates:
             yield f"logs: {name!r} is nothing that could be adjusted for; {_nearest(name, question.candidates)}"
         elif there(name, table) and not _positive(_closed(table, name)):
             yield f"logs: {name!r} is not a positive number in every closed deal that has it; leave it out of logs"
-    field = "confounders" if question.confounders else "graph"
-    for name in question.candidates:
-        if there(name, table):
-            yield from (f"{field}: {fault}" for fault in _unfit(name, _closed(table, name)))
 
 
 def _unfit(name: str, values: pd.Series) -> Iterator[str]:

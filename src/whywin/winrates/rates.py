@@ -47,11 +47,17 @@ def targets(question: WinRates, cells: pd.DataFrame) -> tuple[Target, ...]:
     """Return what the question asks of a table of cells, weighted by the deals that were there (poststratified).
 
     Rates of the company and of each level of each dimension; with periods, the change from baseline to current on each side's own
-    mix, for the company and for each level of each segment and rep that has deals on both sides.
+    mix, for the company and for each level that has deals on both sides of those dimensions that cross the period. Levels of
+    other dimensions change by the model like the company, which would be told with too narrow an interval, so that it is not told.
     """
     deals = cells["deals"].to_numpy(float)
     rates = [_rate(segment, deals * inside) for segment, inside in levels(cells, question.dimensions)]
-    changes = [_change(segment, deals * now, deals * then) for segment, now, then in comparisons(question, cells)]
+    moving = {name for pair in question.cross if question.period in pair for name in pair}
+    changes = [
+        _change(segment, deals * now, deals * then)
+        for segment, now, then in comparisons(question, cells)
+        if segment == "all" or segment.partition("=")[0] in moving
+    ]
     return (*rates, *changes)
 
 

@@ -28,10 +28,7 @@ def inject(table: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, 
     rng = stream(seed, "defects")
     rows = np.sort(rng.choice(np.arange(6, len(table)), size=min(count, len(table) - 6), replace=False))
     kinds = np.array(DEFECTS, dtype=object)[rng.integers(len(DEFECTS), size=len(rows))]
-    needs_closing = (
-        np.isin(kinds, ["closed before created", "created missing"])
-        & table["closed"].iloc[rows].isna().to_numpy()
-    )
+    needs_closing = np.isin(kinds, ["closed before created", "created missing"]) & table["closed"].iloc[rows].isna().to_numpy()
     kinds[needs_closing] = "negative amount"
     spoilt = table.copy()
     for kind in DEFECTS:

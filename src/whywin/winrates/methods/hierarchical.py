@@ -22,10 +22,10 @@ class Hierarchical:
     """Partially pooled win rates: a Bayesian binomial model with crossed effects of every dimension, sampled by NUTS.
 
     Closed deals are counted in cells, which loses nothing: the posterior is that of the single deals. Rates are averages over the
-    deals that were there; a segment changes between periods like the company, at its own mix, unless the question crosses it with the
-    period. Sources: Gelman and Little (1997), Poststratification into many categories using hierarchical logistic
-    regression, Survey Methodology 23, 127-135; Gelman (2006), Prior distributions for variance parameters in hierarchical models,
-    Bayesian Analysis 1, 515-534.
+    deals that were there; a segment's change between periods is told where the question crosses its dimension with the period.
+    Sources: Gelman and Little (1997), Poststratification into many categories using hierarchical logistic regression, Survey
+    Methodology 23, 127-135; Gelman (2006), Prior distributions for variance parameters in hierarchical models, Bayesian
+    Analysis 1, 515-534.
     """
 
     design: ClassVar[Design] = "description"
@@ -43,7 +43,8 @@ class Hierarchical:
         float, Gt(0), doc("prior: standard deviation, in points, of the company's win rate about the observed one")
     ] = 25.0
     # Worlds without differences that stay quiet, of 100 with 4,000 deals and 46 levels: at .95 73 (margin 0) and 96 (margin 1 point);
-    # at .99 95 and 100; with 800 deals 74 and 91 against 96 and 99. Large differences found: 67 % against 58 % (experiments/noise.py).
+    # at .99 95 and 100; with 800 deals 74 and 91 against 96 and 99. Large differences found: 67 % against 58 %. The choice is repeated
+    # by experiments/noise.py with --set settings.sure=0.95.
     sure: Annotated[
         float,
         Gt(0.5),
