@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import numpy as np
 import pandas as pd
 from annotated_types import Ge, doc
-from scipy.special import expit
+from scipy import special  # as a module: pickle finds a function of it under any name that it has
 
 from whywin.settings import check_settings
 from whywin.stats.proportions import wilson
@@ -87,10 +87,10 @@ def made(deals: int, rng: np.random.Generator) -> pd.DataFrame:
     liking = -0.6 + latent @ [0.6, -0.4, 0.3, 0.0] + 0.5 * champion - 0.4 * rival
     without = -0.5 + latent @ [0.7, 0.5, 0.0, -0.3] + 0.6 * champion - 0.5 * rival
     with_call = without + 0.5 + 0.4 * latent[:, 0] - 0.3 * rival
-    treated = rng.uniform(size=deals) < expit(liking)
-    won = rng.uniform(size=deals) < expit(np.where(treated, with_call, without))
+    treated = rng.uniform(size=deals) < special.expit(liking)
+    won = rng.uniform(size=deals) < special.expit(np.where(treated, with_call, without))
     frame = pd.DataFrame(np.column_stack([latent, champion, rival]), columns=list(COLUMNS))
-    chances = {"liking": expit(liking), "chance_without": expit(without), "chance_with": expit(with_call)}
+    chances = {"liking": special.expit(liking), "chance_without": special.expit(without), "chance_with": special.expit(with_call)}
     return frame.assign(called=treated.astype(int), won=won.astype(float), **chances)
 
 

@@ -33,7 +33,7 @@ def conduct(owner: type, statement: str, simulate: Simulate, verdict: Verdict, a
         arguments: command line; that of the process when not given.
     """
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", owner.__name__).lower()
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     ended: list[int] = []
 
     @app.command(help=statement)

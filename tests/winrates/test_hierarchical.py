@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from hashlib import sha256
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from whywin.errors import ConfigError
 from whywin.stats.streams import stream
 from whywin.winrates.methods.hierarchical import Hierarchical
 from whywin.winrates.question import WinRates
+from whywin.winrates.rates import targets
 
 
 def digest(tree: object) -> str:
@@ -51,14 +53,23 @@ def test_real_differences_are_named_and_others_are_not(answered: SimpleNamespace
     assert found["drawn_in"].between(0, 1).all()
 
 
-def test_changes_are_in_points_for_the_company_and_each_segment(answered: SimpleNamespace) -> None:
-    """The change of the company is near the difference of its two periods' rates; periods themselves have none."""
+def test_changes_are_in_points_for_the_company_and_what_crosses_the_period(answered: SimpleNamespace) -> None:
+    """The company's change is the difference of its periods' rates; no segment is told that the model lets change like the company."""
     rows = {one.segment: one for one in answered.evidence.estimates if one.quantity == "change in win rate"}
     now, then = (answered.evidence.of("win rate", f"created_quarter={label}") for label in ("2024Q2", "2024Q1"))
 
-    assert set(rows) == {"all", "region=East", "region=North", "region=West", "product=Core", "product=Pro"}
+    assert set(rows) == {"all"}
     assert rows["all"].value == pytest.approx(now.value - then.value, abs=1e-6)
     assert {one.unit for one in rows.values()} == {"points"}
+
+
+def test_segments_that_cross_the_period_have_a_change(answered: SimpleNamespace, question: WinRates) -> None:
+    """Crossing a dimension with the period lets its levels change in their own way, and then their changes are asked for."""
+    crossed = replace(question, cross=(("region", "created_quarter"),))
+
+    asked = {one.segment for one in targets(crossed, answered.sample) if one.quantity == "change in win rate"}
+
+    assert asked == {"all", "region=East", "region=North", "region=West"}
 
 
 def test_no_change_without_periods(deals: pd.DataFrame, answered: SimpleNamespace, question: WinRates) -> None:
@@ -88,10 +99,12 @@ def test_another_process_on_one_core_draws_the_same_bits(answered: SimpleNamespa
 import os
 os.sched_setaffinity(0, [sorted(os.sched_getaffinity(0))[0]])
 import pandas as pd
+from dataclasses import replace
 from hashlib import sha256
 from whywin.stats.streams import stream
 from whywin.winrates.methods.hierarchical import Hierarchical
 from whywin.winrates.question import WinRates
+from whywin.winrates.rates import targets
 question = WinRates(("region", "product"), cross=(("region", "product"),), time="created", baseline=("2024Q1",), current=("2024Q2",))
 tree = Hierarchical(draws=700, tune=500).answer(question, pd.read_csv({str(tmp_path / "cells.csv")!r}), stream(1, "hierarchical")).posterior
 print(sha256(tree.posterior["effect"].to_numpy().tobytes()).hexdigest())
