@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whywin.deals.derived import derivable, with_derived
+from whywin.deals.derived import derivable, period_span, with_derived
 from whywin.deals.need import Cells, Columns
 
 TABLE = pd.DataFrame(
@@ -102,3 +102,11 @@ def test_what_can_be_derived_is_known_from_the_columns_alone():
     assert not derivable("cycle_days", ["created"])
     assert not derivable("closed_quarter", ["created"])
     assert not derivable("created_decade", ["created"])
+
+
+def test_periods_that_follow_one_another_are_named_by_their_ends() -> None:
+    """Three quarters in a row by the first and the last; two, or with a gap, or of an odd name, one by one."""
+    assert period_span(("2023Q3", "2023Q4", "2024Q1"), "quarter") == "2023Q3–2024Q1"
+    assert period_span(("2023Q3", "2023Q4"), "quarter") == "2023Q3, 2023Q4"
+    assert period_span(("2023Q1", "2023Q2", "2023Q4"), "quarter") == "2023Q1, 2023Q2, 2023Q4"
+    assert period_span(("a", "b", "c"), "quarter") == "a, b, c"

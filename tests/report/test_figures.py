@@ -16,11 +16,10 @@ from whywin.report.effect_pictures import histogram
 from whywin.report.forest import Row
 from whywin.report.palette import DARK, LIGHT, as_variable
 from whywin.report.picture import split
-from whywin.report.rate_pictures import _named, most_notable
+from whywin.report.rate_pictures import most_notable
 from whywin.report.svg import _declared
 from whywin.report.trial_pictures import stacked
 from whywin.trials.question import Trial
-from whywin.winrates.question import WinRates
 
 EXPECTED = {
     "observed": ["segments", "periods"],
@@ -226,16 +225,6 @@ def test_a_trial_of_another_metric_keeps_its_unit(runs: SimpleNamespace) -> None
     assert "40.0\xa0days" in texts(drawn["reps"])
     assert "cycle_days of 4 reps" in parsed(drawn["reps"]).find("{*}title").text
     assert "−3.00\xa0days" in parsed(drawn["methods"]).find("{*}title").text
-
-
-def test_periods_that_follow_one_another_are_named_by_their_ends() -> None:
-    """Three quarters in a row by the first and the last; two, or with a gap, or of an odd name, one by one."""
-    question = WinRates(("region",), time="created")
-
-    assert _named(question, ("2023Q3", "2023Q4", "2024Q1")) == "2023Q3–2024Q1"
-    assert _named(question, ("2023Q3", "2023Q4")) == "2023Q3, 2023Q4"
-    assert _named(question, ("2023Q1", "2023Q2", "2023Q4")) == "2023Q1, 2023Q2, 2023Q4"
-    assert _named(question, ("a", "b", "c")) == "a, b, c"
 
 
 def test_letters_come_from_the_reader() -> None:

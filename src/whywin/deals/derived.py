@@ -1,6 +1,7 @@
 """Columns that follow from the contract's own: periods of a date, and the length of the sales cycle."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Final
 
 import pandas as pd
@@ -29,3 +30,13 @@ def with_derived(table: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
             dates = table[date]
             added[name] = dates.dt.to_period(code).astype("string").where(dates.notna())
     return table.assign(**added)
+
+
+def period_span(labels: Sequence[str], grain: str) -> str:
+    """Return periods by name: more than two that follow one another by the first and the last, as in 2023Q1–2023Q4."""
+    try:
+        places = pd.PeriodIndex(labels, freq=PERIODS[grain]).astype("int64")
+    except ValueError:
+        return ", ".join(labels)
+    follow = len(labels) > 2 and all(later - earlier == 1 for earlier, later in pairwise(places))  # noqa: PLR2004 - two are named
+    return f"{labels[0]}–{labels[-1]}" if follow else ", ".join(labels)

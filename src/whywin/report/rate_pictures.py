@@ -2,12 +2,9 @@
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import pairwise
 from typing import Any, Final
 
-import pandas as pd
-
-from whywin.deals.derived import PERIODS
+from whywin.deals.derived import period_span
 from whywin.evidence import Estimate
 from whywin.report.canvas import TEXT, sheet, span, text_width, unit_axis, write
 from whywin.report.forest import Group, Line, Row, forest
@@ -122,7 +119,7 @@ def _changes(question: WinRates, changes: list[Estimate], truth: Truth) -> Pictu
     shown = [*whole, *most_notable(parts, 0.0, MOST_ROWS - len(whole))]
     clear_rows, periods = (
         sum(row.strong for row in rows),
-        f"from {_named(question, question.baseline)} to {_named(question, question.current)}",
+        f"from {period_span(question.baseline, question.grain)} to {period_span(question.current, question.grain)}",
     )
     title = f"{clear_rows} of {len(rows)} changes {periods} have an interval that leaves out nought"
     if not clear_rows:
@@ -137,16 +134,6 @@ def _changes(question: WinRates, changes: list[Estimate], truth: Truth) -> Pictu
     return Picture("changes", title, says, " ".join(key), partial(forest, drawn, Line(0.0, "no change")))
 
 
-def _named(question: WinRates, labels: tuple[str, ...]) -> str:
-    """Return periods by name: those that follow one another by the first and the last."""
-    try:
-        places = pd.PeriodIndex(labels, freq=PERIODS[question.grain]).astype("int64")
-    except ValueError:
-        return ", ".join(labels)
-    follow = len(labels) > 2 and all(later - earlier == 1 for earlier, later in pairwise(places))  # noqa: PLR2004 - two are named
-    return f"{labels[0]}–{labels[-1]}" if follow else ", ".join(labels)
-
-
 def _periods(question: WinRates, periods: list[Estimate], company: Estimate | None, truth: Truth) -> Picture:
     word = str(question.grain)
     low, high = min(periods, key=lambda e: e.value), max(periods, key=lambda e: e.value)
@@ -156,7 +143,7 @@ def _periods(question: WinRates, periods: list[Estimate], company: Estimate | No
     key = f"Dot and bar: win rate by {word} of {question.time} date with its {coverage(periods[0].level)} interval."
     key += " Dashed line: the company." if company else ""
     if question.current:
-        key += f" Blue: {_named(question, question.current)}, the {word}{'s' if len(question.current) > 1 else ''} in question."
+        key += f" Blue: {period_span(question.current, question.grain)}, the {word}{'s' if len(question.current) > 1 else ''} in question."
     if any((e.quantity, e.segment) in truth for e in periods):
         key += " Diamond: the truth of the made-up world."
     return Picture("periods", title, says, key, partial(_over_time, question, periods, company, truth))

@@ -4,6 +4,7 @@ from typing import Final
 
 import pandas as pd
 
+from whywin.deals.derived import period_span
 from whywin.evidence import Estimate, Evidence, Grade
 from whywin.winrates.question import WinRates
 
@@ -20,7 +21,11 @@ def sentence(question: WinRates, evidence: Evidence, grade: Grade) -> str:  # no
     change = next((one for one in evidence.estimates if (one.quantity, one.segment) == ("change in win rate", "all")), None)
     if found is None:
         rate = f"The observed win rate is {_percent(company)}"
-        return f"{rate}." if change is None else f"{rate}; it is {_points(change)} off that of {', '.join(question.baseline)}."
+        return (
+            f"{rate}."
+            if change is None
+            else f"{rate}; it is {_points(change)} off that of {period_span(question.baseline, question.grain)}."
+        )
     said = _quiet(company) if not found["different"].any() else _named(company, found)
     return f"{said}{'' if change is None else _changed(question, change)}."
 
@@ -45,7 +50,7 @@ def _named(company: Estimate, found: pd.DataFrame) -> str:
 
 def _changed(question: WinRates, change: Estimate) -> str:
     noise = change.low <= 0 <= change.high
-    periods = f"from {', '.join(question.baseline)} to {', '.join(question.current)}"
+    periods = f"from {period_span(question.baseline, question.grain)} to {period_span(question.current, question.grain)}"
     return f"; the change of {_points(change)} {periods} is {'no more than noise' if noise else 'more than noise'}"
 
 

@@ -2,16 +2,18 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
+from annotated_types import doc
 
 from whywin.deals.need import Need
 from whywin.effects.comparison import Comparison, compared, estimate, need_of
 from whywin.effects.question import Effect
 from whywin.effects.tables import outcomes_table
 from whywin.evidence import Design, Evidence
+from whywin.settings import check_settings
 from whywin.stats.proportions import newcombe
 
 
@@ -19,11 +21,19 @@ from whywin.stats.proportions import newcombe
 class Difference:
     """Mean outcome of the treated minus that of the untreated deals: nothing is adjusted for.
 
-    Intervals: Newcombe's for an outcome of 0 and 1; Welch's (HC2) for a number; clustered where the question names a cluster.
+    Intervals: Newcombe's for an outcome of 0 and 1; Welch's (HC2) or Student's for a number; clustered where the question names a
+    cluster.
     Sources: Newcombe (1998), Statistics in Medicine 17, 873-890; Liang and Zeger (1986), Biometrika 73, 13-22.
     """
 
+    spread: Annotated[
+        Literal["separate", "pooled"], doc("of a number: whether each group has a spread of its own, or both share one")
+    ] = "separate"
     design: ClassVar[Design] = "unadjusted"
+
+    def __post_init__(self) -> None:
+        """Refuse settings that break their own rules."""
+        check_settings(self)
 
     def need(self, question: Effect) -> Need:
         """The columns that the question rests on."""
@@ -39,7 +49,7 @@ class Difference:
             won, count = (outcome[treated].sum(), outcome[~treated].sum()), (treated.sum(), (~treated).sum())
             low, high = (float(end) for end in newcombe(won, count, question.level))
         else:
-            half = _half_width(comparison, question.level)
+            half = _half_width(comparison, question.level, pooled=self.spread == "pooled")
             low, high = value - half, value + half
         tables = {"outcomes": outcomes_table(comparison, first, second)}
         return Evidence((estimate(question, comparison, value, (low, high), len(outcome)),), tables=tables)
@@ -51,8 +61,8 @@ class Difference:
         return comparison.scale * (means[0] - means[1])
 
 
-def _half_width(comparison: Comparison, level: float) -> float:
-    """Return half the interval of the treatment's coefficient in a regression on nothing else, clustered or Welch's."""
+def _half_width(comparison: Comparison, level: float, *, pooled: bool) -> float:
+    """Return half the interval of the treatment's coefficient in a regression on nothing else: clustered, Student's or Welch's."""
     import statsmodels.api as sm
     from scipy.stats import t as student
 
@@ -60,6 +70,9 @@ def _half_width(comparison: Comparison, level: float) -> float:
     if comparison.clusters is not None:
         fit: Any = sm.OLS(comparison.outcome, columns).fit(cov_type="cluster", cov_kwds={"groups": comparison.clusters})
         freedom = float(len(np.unique(comparison.clusters)) - 1)
+    elif pooled:
+        fit = sm.OLS(comparison.outcome, columns).fit()
+        freedom = float(fit.df_resid)
     else:
         fit = sm.OLS(comparison.outcome, columns).fit(cov_type="HC2")
         freedom = _welch(comparison)

@@ -64,9 +64,8 @@ class Dowhy:
     def answer(self, question: Effect, sample: pd.DataFrame, rng: np.random.Generator) -> Evidence:
         """Return DoWhy's estimate with an honest interval, and the balance that its weights reach."""
         comparison = _fit_for_dowhy(question, sample)
-        every_row = np.arange(len(comparison.treated))
         with _quiet(), seeded_global_stream(rng):
-            effect, frame = self._estimated(comparison, every_row)
+            effect, frame = self._whole(comparison)
             error, remark = self._error(comparison, rng)
         reach = _quantile(question, comparison) * error
         chance = frame["propensity_score"].to_numpy()
@@ -90,7 +89,15 @@ class Dowhy:
         """Return the effect alone, in people's units, refitting everything."""
         comparison = _fit_for_dowhy(question, sample)
         with _quiet():
-            return comparison.scale * self._estimated(comparison, np.arange(len(comparison.treated)))[0]
+            return comparison.scale * self._whole(comparison)[0]
+
+    def _whole(self, comparison: Comparison) -> tuple[float, pd.DataFrame]:
+        """Return DoWhy's estimate from every deal, and its frame; what DoWhy cannot do is the question's fault, not a crash."""
+        try:
+            return self._estimated(comparison, np.arange(len(comparison.treated)))
+        except ValueError as refused:
+            msg = f"dowhy: {self.estimator} cannot compare these deals: {str(refused).rstrip('.')}; use weighting, or compare more deals"
+            raise QuestionError(msg) from refused
 
     def _estimated(self, comparison: Comparison, rows: NDArray[np.intp]) -> tuple[float, pd.DataFrame]:
         """Return DoWhy's estimate from these rows, as a fraction, and the frame that DoWhy has written into."""

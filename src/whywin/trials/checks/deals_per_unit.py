@@ -43,7 +43,7 @@ class DealsPerUnit:
         p = min(1.0, p_values[arm] * len(p_values))
         means = {name: units.loc[units["arm"] == name, "deals"].mean() for name in (question.control, arm)}
         listed = " and ".join(f"{mean:.1f} in {name}" for name, mean in means.items())
-        says = f"Each {question.unit} has {listed} deals on average (p = {p:.3g} that the arms are alike)."
+        says = f"Each {question.unit} has {listed} deals on average (a gap as large has p = {p:.3g} if the arms are alike)."
         return (Check("deals_per_unit", p >= self.alpha, "note", says, p),)
 
     def _p_value(self, control: np.ndarray, treated: np.ndarray, rng: np.random.Generator) -> float:
