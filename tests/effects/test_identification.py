@@ -53,14 +53,21 @@ def test_an_instrument_is_offered() -> None:
     assert "z could serve as an instrument" in asked(("u", "t"), ("u", "y"), CALL, ("z", "t"), columns="z")[2]
 
 
-def test_an_open_collider_counts_as_closed() -> None:
-    """A path through something that both its neighbours move is closed unless it, or what it moves, is adjusted for."""
-    edges = [("a", "t"), ("a", "c"), ("b", "c"), ("b", "y"), CALL, ("u", "t"), ("u", "y")]
+def test_a_closed_collider_is_not_named() -> None:
+    """The shorter path through something that both its neighbours move is closed by itself; the longer open one is named."""
+    shorter = [("a", "t"), ("a", "c"), ("b", "c"), ("b", "y")]
+    longer = [("u", "t"), ("u", "v"), ("v", "w"), ("w", "x"), ("x", "y")]
 
-    assert "t ← u → y" in asked(*edges, columns="c")[2]
-    assert "t ← u → y" in asked(*[edge for edge in edges if edge != ("u", "y")], ("u", "v"), ("v", "y"), columns="c")[2].replace(
-        "u → v", "u"
-    )
+    says = asked(*shorter, *longer, CALL, columns="")[2]
+
+    assert "t ← u → v → w → x → y stays open, and no observed column can close it" in says
+
+
+def test_a_path_that_is_closed_by_what_is_adjusted_for_is_not_named() -> None:
+    """An observed common cause is adjusted for, so that the path over it is not the one to worry about."""
+    says = asked(("a", "t"), ("a", "y"), ("u", "t"), ("u", "v"), ("v", "y"), CALL, columns="a")[2]
+
+    assert "t ← u → v → y stays open, even when adjusting for a" in says
 
 
 def test_what_is_known_after_is_not_adjusted_for() -> None:

@@ -182,7 +182,7 @@ def test_nothing_to_adjust_for_is_said(deals: pd.DataFrame, about: Callable, ans
 
 def test_too_few_deals_for_strata_are_said(made: Callable, about: Callable, answered: Callable) -> None:
     """Where DoWhy finds no stratum with enough of both groups, the run ends with its reason and a way out."""
-    with pytest.raises(QuestionError, match="stratification cannot compare these deals: .*; use weighting"):
+    with pytest.raises(QuestionError, match=r"stratification cannot compare these deals: .*; use weighting"):
         answered(Dowhy(estimator="stratification"), about(), made(30, seed=2))
 
 

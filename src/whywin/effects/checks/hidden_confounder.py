@@ -62,8 +62,11 @@ class HiddenConfounder:
                 return _strength(effect, without, binary=binary, deviation=deviation)
 
             if row.low <= 0 <= row.high:
-                says = f"The interval covers zero already, so that nothing hidden is needed to explain the estimate of {_signed(row.value)}."
-                yield Check("hidden_confounder", False, "serious", says, 1.0, answer.label)  # noqa: FBT003
+                says = (
+                    f"The interval of {_signed(row.value)} covers zero, so that no effect is claimed which something hidden could explain "
+                    "away; one could still be masked by it."
+                )
+                yield Check("hidden_confounder", passed=True, severity="serious", says=says, value=1.0, method=answer.label)
                 continue
             nearest = row.low if row.low > 0 else row.high
             value = strength(nearest)
