@@ -1,6 +1,7 @@
 """The command line: what it prints, and how it ends."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from whywin import catalogue, tracking
+from whywin import catalogue, cli, tracking
 from whywin.cli import app
 
 ROOT = Path(__file__).parents[1]
@@ -226,6 +227,24 @@ def test_help_and_import_are_light() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+def test_the_version_is_told(whywin: Callable[..., Result]) -> None:
+    """`whywin --version` prints one line."""
+    assert re.fullmatch(r"whywin \d+\.\d+\.\d+\n", whywin("--version").stdout)
+
+
+def test_the_ui_command_can_be_copied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """After the demo the reader is told a command that works where they are: by name, by a relative path, or by a whole one."""
+    beside = Path(sys.executable).parent / "whywin"
+    monkeypatch.setattr(cli.shutil, "which", lambda _: None)
+
+    monkeypatch.chdir(beside.parents[1])
+    assert cli._program() == "bin/whywin"
+    monkeypatch.chdir(tmp_path)
+    assert cli._program() == str(beside)
+    monkeypatch.setattr(cli.shutil, "which", lambda name: name)
+    assert cli._program() == "whywin"
 
 
 def test_help_names_every_command() -> None:

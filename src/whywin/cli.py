@@ -1,5 +1,7 @@
 """The command line: arguments in, exit code out. 0 sound · 1 a check failed · 2 could not run."""
 
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +34,23 @@ PORT = 5000
 def main() -> None:
     """Run the command line."""
     app(prog_name="whywin")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"whywin {version('whywin')}")
+        raise typer.Exit
+
+
+@app.callback()
+def everywhere(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Where the win rate moved, what would move it, and whether what was tried worked."""
 
 
 @contextmanager
@@ -184,6 +203,14 @@ def ui(store: StoreFolder = STORE, port: Port = PORT) -> None:
         raise typer.Exit(tracking.serve_ui(opened, port))
 
 
+def _program() -> str:
+    """Return how the reader can call whywin from here: by its name when that is found, else by its path."""
+    beside = Path(sys.executable).parent / "whywin"
+    if shutil.which("whywin") or not beside.exists():
+        return "whywin"
+    return str(beside.relative_to(Path.cwd())) if beside.is_relative_to(Path.cwd()) else str(beside)
+
+
 @app.command()
 def demo(store: StoreFolder = STORE, port: Port = PORT, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Run the three questions on the embedded market, whose truth is known."""
@@ -194,5 +221,5 @@ def demo(store: StoreFolder = STORE, port: Port = PORT, quiet: Quiet = False, ve
     codes = [_run(path, [], store, port, quiet=quiet, verbose=verbose) for path in paths]
     from whywin.terminal import OUT
 
-    OUT.print("\nThree runs are recorded. Look into them with: whywin ui", highlight=False)
+    OUT.print(f"\nThree runs are recorded. Look into them with: {_program()} ui", markup=False, highlight=False)
     raise typer.Exit(max(codes))

@@ -60,7 +60,8 @@ def execute(
         run = _studied(plan, record, notify)
         notify("drawing the page")
         repeat = shlex.join(["whywin", "run", str(path), *(part for text in overrides for part in ("--set", text))])
-        made = {"Run": record.run_id, "Made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", **record.links(port)}
+        made = {"Run": record.run_id, "Made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"}
+        made |= ({"Commit": record.commit} if record.commit else {}) | dict(record.links(port))
         page = report.page(run, plan_text=plan_text, repeat=repeat, recorded=made)
         notify("recording")
         record.write_run(run, page=page, figures=report.figures(run))

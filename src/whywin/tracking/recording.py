@@ -29,6 +29,13 @@ class Recording:
     _writer: Writer
     _name: str
     _params: Mapping[str, Param]
+    _origin: Mapping[str, str]
+
+    @property
+    def commit(self) -> str:
+        """The git commit of the current folder, and whether it was changed since; empty outside a repository."""
+        commit = self._origin.get("mlflow.source.git.commit", "")
+        return f"{commit[:12]}, changed since" if self._origin.get("git.dirty") == "yes" else commit[:12]
 
     @property
     def run_id(self) -> str:
@@ -117,10 +124,11 @@ def recording(
     """
     with ending_in_order(), open_writer(store, experiment) as writer:
         try:
-            parent = writer.begin(name, {**tags, **origin(), PART: "plan", "plan": name})
+            where = origin()
+            parent = writer.begin(name, {**tags, **where, PART: "plan", "plan": name})
             writer.log(parent, params=contents.params_text(params))
             writer.file(parent, "plan.yaml", plan_text)
-            yield Recording(writer, name, dict(params))
+            yield Recording(writer, name, dict(params), where)
             writer.close("FINISHED")
         except BaseException as error:
             writer.fail(error)
