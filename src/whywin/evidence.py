@@ -129,6 +129,11 @@ class Answered:
     evidence: Evidence
 
 
+def with_sign(value: float) -> str:
+    """Return a difference as it stands in sentences: one decimal, always a sign, and a typographic minus."""
+    return f"{value:+.1f}".replace("-", "−")
+
+
 def grade(design: Design, checks: Iterable[Check], required: Iterable[str]) -> Grade:
     """Return the evidence grade that the design allows and the checks leave standing.
 

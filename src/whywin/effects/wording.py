@@ -3,7 +3,7 @@
 from typing import Final
 
 from whywin.effects.question import Effect
-from whywin.evidence import WORDING, Evidence, Grade
+from whywin.evidence import WORDING, Evidence, Grade, with_sign
 
 REQUIRED: Final = ("identification", "overlap", "balance", "placebo", "hidden_confounder")
 
@@ -15,13 +15,9 @@ def sentence(question: Effect, evidence: Evidence, grade: Grade) -> str:
     whom = "of the treated deals" if question.estimand == "treated" else "of all deals"
     what = f"the win rate {whom}" if question.outcome == "won" else f"the mean {question.outcome.replace('_', ' ')} {whom}"
     unit = {"points": " points", "days": " days"}.get(row.unit, "")
-    number = f"{_signed(row.value)}{unit} ({100 * row.level:.0f} % interval {_signed(row.low)} to {_signed(row.high)}, {row.n:,} deals)"
+    number = f"{with_sign(row.value)}{unit} ({100 * row.level:.0f} % interval {with_sign(row.low)} to {with_sign(row.high)}, {row.n:,} deals)"
     if row.low <= 0 <= row.high:
         return f"No effect of {treatment} on {what} can be told from noise: the estimate is {number}."
     if grade == "D":
         return f"{treatment} {WORDING[grade]} a difference in {what} of {number}."
     return f"{treatment} {WORDING[grade]} {what} by {number}."
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "−")

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from whywin.evidence import WORDING, Estimate, Evidence, Grade
+from whywin.evidence import WORDING, Estimate, Evidence, Grade, with_sign
 from whywin.trials.question import Trial
 
 REQUIRED: Final = ("unit_of_analysis", "sample_ratio", "few_units")
@@ -18,14 +18,10 @@ def _said(question: Trial, row: Estimate, grade: Grade) -> str:
     arm = row.segment.removeprefix("arm=")
     what = "the win rate" if question.metric == "won" else f"the mean of {question.metric}"
     unit = {"points": " points", "days": " days"}.get(row.unit, "")
-    interval = f"{_signed(row.value)}{unit} ({100 * row.level:.0f} % interval {_signed(row.low)} to {_signed(row.high)})"
+    interval = f"{with_sign(row.value)}{unit} ({100 * row.level:.0f} % interval {with_sign(row.low)} to {with_sign(row.high)})"
     if row.low > question.margin or row.high < -question.margin:
         return f"Assignment to {arm} {WORDING[grade]} a change in {what} of {interval}."
     beyond = f" by more than {question.margin:g}{unit}" if question.margin else ""
     if -question.margin <= row.low and row.high <= question.margin and question.margin:
         return f"Assignment to {arm} does not change {what}{beyond}: {interval}."
     return f"The trial does not show that assignment to {arm} changes {what}{beyond}: {interval}, so that chance alone may explain it."
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "−")

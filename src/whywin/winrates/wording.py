@@ -5,7 +5,7 @@ from typing import Final
 import pandas as pd
 
 from whywin.deals.derived import period_span
-from whywin.evidence import Estimate, Evidence, Grade
+from whywin.evidence import Estimate, Evidence, Grade, with_sign
 from whywin.winrates.question import WinRates
 
 REQUIRED: Final[tuple[str, ...]] = ()
@@ -59,8 +59,4 @@ def _percent(rate: Estimate) -> str:
 
 
 def _points(change: Estimate) -> str:
-    return f"{_signed(change.value)} points ({_signed(change.low)} to {_signed(change.high)})"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "−")
+    return f"{with_sign(change.value)} points ({with_sign(change.low)} to {with_sign(change.high)})"

@@ -11,7 +11,7 @@ from annotated_types import Ge, doc
 from whywin.deals.need import Need
 from whywin.effects.comparison import eligible, need_of
 from whywin.effects.question import Effect
-from whywin.evidence import Check
+from whywin.evidence import Check, with_sign
 from whywin.settings import check_settings
 from whywin.stats.sensitivity import e_value, ratio_of_difference
 
@@ -63,7 +63,7 @@ class HiddenConfounder:
 
             if row.low <= 0 <= row.high:
                 says = (
-                    f"The interval of {_signed(row.value)} covers zero, so that no effect is claimed which something hidden could explain "
+                    f"The interval of {with_sign(row.value)} covers zero, so that no effect is claimed which something hidden could explain "
                     "away; one could still be masked by it."
                 )
                 yield Check("hidden_confounder", passed=True, severity="serious", says=says, value=1.0, method=answer.label)
@@ -83,7 +83,3 @@ def _strength(effect: float, without: float, *, binary: bool, deviation: float) 
         return min(e_value(ratio_of_difference(effect, deviation)), MOST)
     rate = max(without, 0.0)
     return min(e_value((rate + effect) / rate), MOST) if rate > 0 else MOST
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "−")
