@@ -1,7 +1,6 @@
 """Small tables and one fitted answer that the tests of win rates share; a model is compiled once a session for each size."""
 
 from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -45,8 +44,8 @@ def question() -> WinRates:
 
 @pytest.fixture(scope="session")
 def method() -> Hierarchical:
-    """Four short chains."""
-    return Hierarchical(draws=700, tune=500)
+    """The fast engine, with fewer draws than usual."""
+    return Hierarchical(draws=700)
 
 
 @pytest.fixture(scope="session")
@@ -58,14 +57,25 @@ def answered(deals: pd.DataFrame, question: WinRates, method: Hierarchical) -> S
 
 
 @pytest.fixture(scope="session")
-def fitted(shared: Path) -> Callable:
-    """From counts by one or more columns to draws of the model, under given priors."""
-    from whywin.winrates.pieces import pieces_of
-    from whywin.winrates.sampling import Effort, posterior
+def sampled(answered: SimpleNamespace, question: WinRates) -> SimpleNamespace:
+    """The same answer by four short chains of NUTS."""
+    method = Hierarchical(engine="nuts", draws=700, tune=500)
+    evidence = method.answer(question, answered.sample, stream(1, "hierarchical"))
+    return SimpleNamespace(label="hierarchical", method=method, sample=answered.sample, evidence=evidence)
 
-    def fit(counts: pd.DataFrame, dimensions: list[str], priors: object = None, draws: int = 2000) -> object:
+
+@pytest.fixture(scope="session")
+def fitted() -> Callable:
+    """From counts by one or more columns to draws of the model, under given priors."""
+    from whywin.winrates.fitting import fit
+    from whywin.winrates.pieces import pieces_of
+    from whywin.winrates.sampling import Effort
+
+    def made(
+        counts: pd.DataFrame, dimensions: list[str], priors: object = None, draws: int = 2000, engine: str = "auto"
+    ) -> object:
         pieces = pieces_of(counts, dimensions)
         given = priors or Hierarchical().priors(pieces.rate)
-        return posterior(pieces, given, Effort(draws, 1000, 4, 0.95), np.random.default_rng(1))
+        return fit(pieces, given, Effort(draws, 1000, 4, 0.95), np.random.default_rng(1), engine)
 
-    return fit
+    return made

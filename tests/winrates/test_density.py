@@ -1,5 +1,7 @@
 """The fused density is the textbook model's."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,8 @@ from scipy.stats import binom, norm
 
 from whywin.winrates.density import operation, parts
 from whywin.winrates.pieces import Pieces, pieces_of
-from whywin.winrates.sampling import Priors, _data
+from whywin.winrates.priors import Priors
+from whywin.winrates.sampling import _data
 
 PRIORS = Priors(-0.4, 1.2, 0.5)
 WHOLE = parts(lambda function: function)
@@ -84,10 +87,7 @@ def test_cells_say_what_single_deals_say() -> None:
     cells = np.repeat(np.arange(len(pieces.deals)), pieces.deals.astype(int))
     within = np.arange(len(cells)) - np.repeat(np.cumsum(pieces.deals) - pieces.deals, pieces.deals.astype(int))
     won = (within < pieces.won[cells]).astype(float)
-    single = Pieces(
-        pieces.terms, pieces.effects, pieces.basis, pieces.pooling, pieces.share, pieces.centring,
-        pieces.position[:, cells], np.ones(len(cells)), won,
-    )  # fmt: skip
+    single = replace(pieces, position=pieces.position[:, cells], deals=np.ones(len(cells)), won=won)
 
     points = [point_of(pieces, seed) for seed in range(5)]
     gaps = [float(density(pieces, point)[0] - density(single, point)[0]) for point in points]

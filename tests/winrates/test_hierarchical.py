@@ -53,23 +53,51 @@ def test_real_differences_are_named_and_others_are_not(answered: SimpleNamespace
     assert found["drawn_in"].between(0, 1).all()
 
 
-def test_changes_are_in_points_for_the_company_and_what_crosses_the_period(answered: SimpleNamespace) -> None:
-    """The company's change is the difference of its periods' rates; no segment is told that the model lets change like the company."""
+def test_changes_are_in_points_for_the_company_and_each_segment(answered: SimpleNamespace) -> None:
+    """The company's change is the difference of its periods' rates; each level of each segment column has its own."""
     rows = {one.segment: one for one in answered.evidence.estimates if one.quantity == "change in win rate"}
     now, then = (answered.evidence.of("win rate", f"created_quarter={label}") for label in ("2024Q2", "2024Q1"))
 
-    assert set(rows) == {"all"}
+    assert set(rows) == {"all", *(f"region={name}" for name in ("East", "North", "West")), "product=Core", "product=Pro"}
     assert rows["all"].value == pytest.approx(now.value - then.value, abs=1e-6)
     assert {one.unit for one in rows.values()} == {"points"}
 
 
-def test_segments_that_cross_the_period_have_a_change(answered: SimpleNamespace, question: WinRates) -> None:
-    """Crossing a dimension with the period lets its levels change in their own way, and then their changes are asked for."""
-    crossed = replace(question, cross=(("region", "created_quarter"),))
+def test_a_dimension_that_may_not_move_has_no_change_of_its_own(answered: SimpleNamespace, question: WinRates) -> None:
+    """Its levels change by the model like the company, which would be told with too narrow an interval: it is left out."""
+    still = Hierarchical(moving=False).structure(replace(question, cross=(("region", "created_quarter"),)), answered.sample)
 
-    asked = {one.segment for one in targets(crossed, answered.sample) if one.quantity == "change in win rate"}
+    asked = {one.segment for one in targets(question, answered.sample, still.moving) if one.quantity == "change in win rate"}
 
     assert asked == {"all", "region=East", "region=North", "region=West"}
+
+
+def test_a_change_at_a_fixed_mix_is_one_of_rates(answered: SimpleNamespace) -> None:
+    """Both periods had the same mix here, so both changes agree within a point; the chances of a fall and a rise are told."""
+    table = answered.evidence.tables["changes"].set_index("segment")
+
+    assert table.loc["all", "fixed_mix"] == pytest.approx(table.loc["all", "change"], abs=1.0)
+    assert (table["p_fell"] + table["p_rose"]).between(0, 1).all()
+    assert table.loc["all", "now"] - table.loc["all", "before"] == pytest.approx(table.loc["all", "change"], abs=2.5)
+
+
+def test_ranks_count_from_the_highest_rate(answered: SimpleNamespace) -> None:
+    """West surely leads and East surely ends the three regions; products, which are alike, may stand in either order."""
+    table = answered.evidence.tables["segments"].set_index(["dimension", "level"])
+
+    assert table.loc[("region", "West"), ["rank", "rank_low", "rank_high"]].tolist() == [1, 1, 1]
+    assert table.loc[("region", "East"), "rank"] == 3
+    assert table.loc["product", "rank_low"].tolist() == [1, 1]
+    assert table.loc["product", "rank_high"].tolist() == [2, 2]
+
+
+def test_a_new_level_is_less_sure_than_any_seen(answered: SimpleNamespace) -> None:
+    """A new region, a new product and the next quarter are predicted about the company's rate, each wider than the widest seen."""
+    table = answered.evidence.tables["new_levels"]
+
+    assert table["level"].tolist() == ["(new)", "(new)", "2024Q3"]
+    assert (table["high"] - table["low"] > table["widest_seen"]).all()
+    assert table["rate"].between(35, 60).all()
 
 
 def test_no_change_without_periods(deals: pd.DataFrame, answered: SimpleNamespace, question: WinRates) -> None:
@@ -78,6 +106,7 @@ def test_no_change_without_periods(deals: pd.DataFrame, answered: SimpleNamespac
     evidence = answered.method.answer(plain, answered.method.need(plain).sample(deals), stream(1, "hierarchical"))
 
     assert {one.quantity for one in evidence.estimates} == {"win rate"}
+    assert "changes" not in evidence.tables
     assert evidence.of("win rate", "region=West") == answered.evidence.of("win rate", "region=West")
 
 
@@ -85,7 +114,10 @@ def test_variation_is_told_in_points(answered: SimpleNamespace) -> None:
     """Regions vary by about twelve points, products by little; every term has an interval around its median."""
     table = answered.evidence.tables["variation"].set_index("term")
 
-    assert list(table.index) == ["region", "product", "created_quarter", "region × product"]
+    moving = ["region × created_quarter", "product × created_quarter"]
+    assert list(table.index) == ["region", "product", "created_quarter", "region × product", *moving]
+    assert answered.evidence.checks[0].says.startswith("Region explains ")
+    assert table.loc["region", "share"] > 0.5
     assert 8 < table.loc["region", "between_sd"] < 22
     assert table.loc["product", "between_sd"] < 5
     assert (table["low"] < table["between_sd"]).all()
@@ -158,7 +190,8 @@ def test_it_is_the_textbook_model(deals: pd.DataFrame) -> None:
     import pymc as pm
 
     from whywin.winrates.pieces import pieces_of
-    from whywin.winrates.sampling import Effort, Priors, posterior
+    from whywin.winrates.priors import Priors
+    from whywin.winrates.sampling import Effort, posterior
 
     closed = deals.dropna(subset="won").iloc[:300]
     cells = closed.groupby(["region", "product"])["won"].agg(["size", "sum"]).reset_index()

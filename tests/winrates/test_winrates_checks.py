@@ -34,54 +34,74 @@ def converged(answer: SimpleNamespace) -> object:
     return check
 
 
-def test_good_chains_converge(answered: SimpleNamespace) -> None:
+def test_good_chains_converge(sampled: SimpleNamespace) -> None:
     """The fitted small model passes, and the sentence has its numbers."""
-    check = converged(answered)
+    check = converged(sampled)
 
     assert (check.passed, check.method) == (True, "hierarchical")
     assert "R-hat at most 1.0" in check.says
     assert check.value < 1.01
 
 
-def test_chains_in_different_places_are_fatal(answered: SimpleNamespace) -> None:
+def test_chains_in_different_places_are_fatal(sampled: SimpleNamespace) -> None:
     """One chain moved by three standard deviations forbids the answer's use."""
-    effect = answered.evidence.posterior.posterior["effect"]
+    effect = sampled.evidence.posterior.posterior["effect"]
     moved = effect + 3 * effect.std() * (effect["chain"] == 0)
-    check = converged(altered(answered, "posterior", effect=moved))
+    check = converged(altered(sampled, "posterior", effect=moved))
 
     assert (check.passed, check.severity) == (False, "fatal")
     assert "do not use the numbers" in check.says
 
 
-def test_chains_that_never_moved_are_fatal_and_finite(answered: SimpleNamespace) -> None:
+def test_chains_that_never_moved_are_fatal_and_finite(sampled: SimpleNamespace) -> None:
     """R-hat is not a number then; the check says a large one."""
-    stuck = xr.zeros_like(answered.evidence.posterior.posterior["sd"])
-    check = converged(altered(answered, "posterior", sd=stuck))
+    stuck = xr.zeros_like(sampled.evidence.posterior.posterior["sd"])
+    check = converged(altered(sampled, "posterior", sd=stuck))
 
     assert (check.passed, check.severity, check.value) == (False, "fatal", 1e6)
 
 
 @pytest.mark.parametrize(("count", "severity"), [(3, "serious"), (100, "fatal")])
-def test_divergences_are_counted(answered: SimpleNamespace, count: int, severity: str) -> None:
+def test_divergences_are_counted(sampled: SimpleNamespace, count: int, severity: str) -> None:
     """A few make the numbers rough; one draw in a hundred and more forbid them."""
-    diverging = answered.evidence.posterior.sample_stats["diverging"]
+    diverging = sampled.evidence.posterior.sample_stats["diverging"]
     flags = np.arange(diverging.size).reshape(diverging.shape) < count
-    check = converged(altered(answered, "sample_stats", diverging=diverging.copy(data=flags)))
+    check = converged(altered(sampled, "sample_stats", diverging=diverging.copy(data=flags)))
 
     assert (check.passed, check.severity) == (False, severity)
     assert f"{count} of 2,800 draws diverged" in check.says
 
 
-def test_few_effective_draws_and_poor_energy_are_told(answered: SimpleNamespace) -> None:
+def test_few_effective_draws_and_poor_energy_are_told(sampled: SimpleNamespace) -> None:
     """Both are named in the one sentence, each with what is needed."""
-    energy = answered.evidence.posterior.sample_stats["energy"]
+    energy = sampled.evidence.posterior.sample_stats["energy"]
     wandering = energy.copy(data=np.cumsum(np.random.default_rng(0).normal(size=energy.shape), axis=1))
-    answer = altered(answered, "sample_stats", energy=wandering)
+    answer = altered(sampled, "sample_stats", energy=wandering)
     (check,) = Convergence(least_ess=1e5).check(WinRates(("region",)), (answer,), None, RNG)
 
     assert (check.passed, check.severity) == (False, "serious")
     assert "effective draws (100000 needed)" in check.says
     assert "E-BFMI falls to 0.0" in check.says
+
+
+@pytest.mark.parametrize(("khat", "passed", "severity"), [(0.2, True, "serious"), (0.6, False, "serious"), (0.9, False, "fatal")])
+def test_the_fast_engine_is_judged_by_its_k_hat(answered: SimpleNamespace, khat: float, passed: bool, severity: str) -> None:
+    """Below one half its draws are trusted; from .7 on they say nothing; the sentence says what to do."""
+    tree = answered.evidence.posterior.copy()
+    tree.attrs.update(khat=khat, effective=900.0, candidates=5000)
+    check = converged(SimpleNamespace(**{**vars(answered), "evidence": replace(answered.evidence, posterior=tree)}))
+
+    assert (check.passed, check.severity, check.value) == (passed, severity, khat)
+    assert f"k-hat {khat:.2f} (0.5 allowed), 900 effective draws of 5,000" in check.says
+    assert ("set engine: auto" in check.says) is not passed
+
+
+def test_ratios_that_are_nearly_equal_are_trusted(answered: SimpleNamespace) -> None:
+    """Where 96 of 100 draws count, no tail of the ratios can matter, whatever shape k-hat finds in it."""
+    tree = answered.evidence.posterior.copy()
+    tree.attrs.update(khat=0.9, effective=4800.0, candidates=5000)
+
+    assert converged(SimpleNamespace(**{**vars(answered), "evidence": replace(answered.evidence, posterior=tree)})).passed
 
 
 def test_answers_without_draws_are_not_judged(answered: SimpleNamespace, question: WinRates) -> None:

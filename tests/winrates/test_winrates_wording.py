@@ -22,8 +22,8 @@ def change(low: float, high: float) -> Estimate:
 
 def evidence(*estimates: Estimate, named: tuple = ()) -> Evidence:
     """Evidence in which these levels, given as (level, pooled), differ and one more does not."""
-    rows = [("region", level, 100, value, value, value - 2, value + 2, 0.1, 0.5, 0.5, True) for level, value in named]
-    rows += [("region", "Mid", 100, 45.0, 45.1, 43.0, 47.0, 0.5, 0.1, 0.1, False)]
+    rows = [("region", level, 100, value, value, value - 2, value + 2, 0.1, 0.5, 0.5, True, 1, 1, 2) for level, value in named]
+    rows += [("region", "Mid", 100, 45.0, 45.1, 43.0, 47.0, 0.5, 0.1, 0.1, False, 2, 1, 2)]
     return Evidence((RATE, *estimates), tables={"segments": pd.DataFrame(rows, columns=list(SEGMENT_COLUMNS))})
 
 

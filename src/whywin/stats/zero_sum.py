@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array, kron
+from scipy.sparse import block_diag, csr_array, kron
 
 
 def zero_sum_basis(levels: int) -> csr_array:
@@ -31,9 +31,44 @@ def zero_sum_basis(levels: int) -> csr_array:
     return csr_array((values, (rows, columns)), shape=(levels, max(levels - 1, 0)), dtype=float)
 
 
-def crossed_basis(first: int, second: int) -> csr_array:
-    """Return the basis of tables of `first` × `second` (row by row) all of whose rows and columns sum to zero."""
-    return csr_array(kron(zero_sum_basis(first), zero_sum_basis(second), format="csr"))
+def walk_basis(levels: int) -> csr_array:
+    """Return a `levels` × (`levels` - 1) matrix that turns independent standard normal coordinates into a random walk about its mean.
+
+    The walk's steps are alike and independent, its values sum to zero, and it is scaled so that the geometric mean of their
+    variances is one: a standard deviation put in front of it says how far a typical period lies off the average, however many
+    periods there are. Columns are the walk's principal components, the slowest first.
+
+    Source: Sørbye and Rue (2014), Scaling intrinsic Gaussian Markov random field priors in spatial modelling, Spatial Statistics 8,
+    39-51.
+    """
+    if levels < 2:
+        return csr_array((levels, 0), dtype=float)
+    place = np.arange(levels, dtype=float)
+    centre = np.eye(levels) - 1 / levels
+    covariance = centre @ np.minimum.outer(place, place) @ centre
+    value, vector = np.linalg.eigh(covariance * walk_step(levels) ** 2)
+    kept = slice(None, 0, -1)  # all but the smallest, which is the constant's and zero
+    return csr_array(vector[:, kept] * np.sqrt(value[kept]) * np.sign(vector[-1, kept]))
+
+
+def walk_step(levels: int) -> float:
+    """Return the standard deviation of one step of the walk of `walk_basis`."""
+    place = np.arange(levels, dtype=float)
+    centre = np.eye(levels) - 1 / levels
+    return float(np.exp(-0.5 * np.log(np.diag(centre @ np.minimum.outer(place, place) @ centre)).mean()))
+
+
+def nested_basis(parents: ArrayLike) -> csr_array:
+    """Return the basis of vectors that sum to zero within each parent; `parents` holds the parent's code of each level."""
+    codes = np.asarray(parents)
+    order = np.argsort(codes, kind="stable")
+    blocks = [zero_sum_basis(int(size)) for size in np.bincount(codes)]
+    return csr_array(block_diag(blocks, format="csr")[np.argsort(order, kind="stable")])
+
+
+def crossed(first: csr_array, second: csr_array) -> csr_array:
+    """Return the basis of tables, row by row, whose columns follow the first basis and whose rows follow the second."""
+    return csr_array(kron(first, second, format="csr"))
 
 
 def between_variance(estimates: ArrayLike, variances: ArrayLike, *, fitted: int = 1, caution: float = 0.0) -> float:

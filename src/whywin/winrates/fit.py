@@ -9,12 +9,14 @@ import pandas as pd
 from whywin.deals.derived import DERIVED, derivable, with_derived
 
 MOST_LEVELS: Final = 50
+_KNOWN_LATER: Final = ("cycle_days", "closed", "won")
 _NO_SEGMENT: Final = {"outcome": "the outcome itself", "won": "the outcome itself", "deal_id": "different for every deal"}
 
 
 def unknown_columns(question: Any, table: pd.DataFrame) -> list[str]:
     """Columns that the question names and the deals neither have nor can derive, with the nearest names that they have."""
     named = [("segments", name) for name in question.segments] + ([("rep", question.rep)] if question.rep else [])
+    named += [("covariates", name) for name in question.covariates] + ([("weight", question.weight)] if question.weight else [])
     faults = [
         f"{field}: the deals have no column {name!r}; {_nearest(name, _choices(table))}"
         for field, name in dict.fromkeys(named)
@@ -74,6 +76,50 @@ def _absent_periods(question: Any, table: pd.DataFrame, sides: dict[str, tuple[s
         for label in labels
         if label not in there
     ]
+
+
+def unfit_amounts(question: Any, table: pd.DataFrame) -> list[str]:
+    """Covariates and weights that are no numbers, that one value fills, or that are negative where they are to be summed."""
+    closed, faults = _closed(table), []
+    named = [("covariates", name) for name in question.covariates] + ([("weight", question.weight)] if question.weight else [])
+    for field, name in dict.fromkeys(named):
+        if name in question.segments:
+            faults.append(f"{field}: {name!r} is a segment too; leave it out of one of them")
+        elif name in _KNOWN_LATER:
+            faults.append(
+                f"{field}: {name!r} is known only when a deal has ended, so it says nothing of its chances; leave it out"
+            )
+        elif name in table.columns and not closed.empty:
+            faults += _unfit_amount(field, name, closed[name])
+    return faults
+
+
+def _unfit_amount(field: str, name: str, values: pd.Series) -> Iterable[str]:
+    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        yield f"{field}: {name!r} holds no numbers but {values.dtype}; name a column of numbers, or put it under segments"
+        return
+    negative = values.index[values < 0]
+    if field == "weight" and len(negative):
+        yield f"weight: {name!r} is negative in {len(negative):,} closed deals, first in row {negative[0]}; mend them or leave weight out"
+    if values.nunique() < 2:  # noqa: PLR2004 - one value compares nothing
+        yield f"{field}: {name!r} is the same in all closed deals; leave it out"
+
+
+def too_many_combinations(question: Any, table: pd.DataFrame) -> list[str]:
+    """Crossed pairs with more combinations than there are closed deals."""
+    closed = _closed(table)
+    faults = []
+    for pair in question.cross:
+        if not all(_there(name, table) for name in pair):
+            continue
+        columns = with_derived(closed, pair)
+        combinations = columns[pair[0]].nunique(dropna=False) * columns[pair[1]].nunique(dropna=False)
+        if combinations > len(closed) > 0:
+            faults.append(
+                f"cross: [{pair[0]}, {pair[1]}] makes {combinations:,} cells of {len(closed):,} closed deals; "
+                f"group the levels, or leave the pair out"
+            )
+    return faults
 
 
 def unfit_outcomes(table: pd.DataFrame) -> list[str]:

@@ -5,24 +5,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from whywin.winrates.density import operation
 from whywin.winrates.pieces import Pieces
+from whywin.winrates.priors import Family, Priors
 
-
-@dataclass(frozen=True)
-class Priors:
-    """What is believed before the data, in logits.
-
-    Attributes:
-        centre: where the company's log odds are expected.
-        width: standard deviation of the company's log odds.
-        spread: scale of the half-normal prior of every term's standard deviation.
-    """
-
-    centre: float
-    width: float
-    spread: float
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -36,17 +25,15 @@ class Effort:
 
 
 def posterior(pieces: Pieces, priors: Priors, effort: Effort, rng: np.random.Generator) -> Any:
-    """Return draws as an xarray DataTree.
+    """Return draws as an xarray DataTree (see `tree_of`) with a group ``sample_stats`` as nutpie gives it.
 
-    Group ``posterior``: ``intercept`` (log odds), ``sd`` by term and ``effect`` by effect (logits); ``sample_stats`` as nutpie
-    gives it; ``observed_data``: ``deals`` and ``won`` by cell; ``constant_data``: ``position`` (which effect of each term a cell has).
     The same `rng` gives the same draws to the last bit, on any number of cores.
     """
     import nutpie
 
     seed = int(rng.integers(2**31))
     given = _data(pieces, priors)
-    model = _compiled(len(pieces.terms), pieces.basis.shape[1]).with_data(**given)
+    model = _compiled(len(pieces.terms), pieces.basis.shape[1], priors.family, _shape(priors)).with_data(**given)
     drawn = nutpie.sample(
         model,
         draws=effort.draws,
@@ -57,13 +44,24 @@ def posterior(pieces: Pieces, priors: Priors, effort: Effort, rng: np.random.Gen
         progress_bar=False,
         target_accept=effort.target_accept,
     )
-    return _tree(pieces, priors, drawn)
+    raw, width = drawn.posterior, given["width"][:1]
+    sd = raw["spread"].to_numpy() * width
+    variance = np.einsum("ijk,lk->ijl", sd**2, pieces.pooling)
+    free = raw["coordinate"].to_numpy() * variance ** ((1 - pieces.centring) / 2)
+    tree = tree_of(pieces, raw["intercept"].to_numpy() + priors.centre, sd, free)
+    statistics = drawn.sample_stats.to_dataset()[["diverging", "energy", "n_steps", "step_size", "depth", "maxdepth_reached"]]
+    return tree.assign({"sample_stats": type(tree)(statistics)})
+
+
+def _shape(priors: Priors) -> float:
+    """The one number of a prior that cannot be a mere scale."""
+    return priors.spread if priors.family == "inverse_gamma" else 0.0
 
 
 def _data(pieces: Pieces, priors: Priors) -> dict[str, Any]:
     return {
         "location": np.array([priors.centre, priors.width]),
-        "width": np.full(len(pieces.terms), priors.spread),
+        "width": np.full(len(pieces.terms), 1.0 if _shape(priors) else priors.spread),
         "pooling": pieces.pooling,
         "share": pieces.share,
         "centring": pieces.centring,
@@ -76,21 +74,27 @@ def _data(pieces: Pieces, priors: Priors) -> dict[str, Any]:
     }
 
 
-def declared(terms: int, coordinates: int, given: dict[str, Any]) -> Any:
-    """Return the PyMC model: half-normal spreads (in units of their prior scale), and the fused density of everything else."""
+def declared(terms: int, coordinates: int, given: dict[str, Any], family: Family = "half_normal", shape: float = 0.0) -> Any:
+    """Return the PyMC model: spreads (in units of their prior scale), and the fused density of everything else."""
     import pymc as pm
 
     with pm.Model() as model:
         data = [pm.Data(name, value) for name, value in given.items()]
         intercept = pm.Flat("intercept", initval=0.0)
-        spread = pm.HalfNormal("spread", 1.0, shape=terms)
+        match family:
+            case "half_normal":
+                spread = pm.HalfNormal("spread", 1.0, shape=terms)
+            case "half_cauchy":
+                spread = pm.HalfCauchy("spread", 1.0, shape=terms)
+            case "inverse_gamma":
+                spread = pm.Deterministic("spread", pm.InverseGamma("variance", shape, shape, shape=terms) ** 0.5)
         coordinate = pm.Flat("coordinate", shape=coordinates, initval=np.zeros(coordinates))
         pm.Potential("density", operation()(intercept, spread, coordinate, *data)[0])
     return model
 
 
 @cache
-def _compiled(terms: int, coordinates: int) -> Any:
+def _compiled(terms: int, coordinates: int, family: Family, shape: float) -> Any:
     """Compile the model once for each number of unknowns: the data, and with them the structure, are filled in afterwards."""
     import nutpie
     import pytensor
@@ -109,29 +113,40 @@ def _compiled(terms: int, coordinates: int) -> Any:
         "won": np.zeros(1),
     }
     with pytensor.config.change_flags(numba__fastmath=False):
-        return nutpie.compile_pymc_model(declared(terms, coordinates, blank))
+        return nutpie.compile_pymc_model(declared(terms, coordinates, blank, family, shape))
 
 
-def _tree(pieces: Pieces, priors: Priors, drawn: Any) -> Any:
+def tree_of(pieces: Pieces, intercept: Floats, sd: Floats, coordinates: Floats) -> Any:
+    """Return draws as an xarray DataTree that is read without whywin.
+
+    Args:
+        pieces: the model.
+        intercept: chains × draws, log odds.
+        sd: chains × draws × terms, logits.
+        coordinates: chains × draws × coordinates, logits.
+
+    Group ``posterior``: ``intercept``, ``sd`` by term and ``effect`` by level (logits); ``observed_data``: ``deals`` and ``won`` by
+    cell; ``constant_data``: ``position``, which effect of each term a cell has, and ``owner``, which term an effect belongs to. The
+    attribute ``walks`` names the dimensions whose levels follow one another.
+    """
     import xarray as xr
 
-    raw = drawn.posterior
-    sd = raw["spread"].to_numpy() * priors.spread
-    variance = np.einsum("ijk,lk->ijl", sd**2, pieces.pooling)
-    free = raw["coordinate"].to_numpy() * variance ** ((1 - pieces.centring) / 2)
-    flat = free.reshape(-1, free.shape[-1])
-    effect = np.ascontiguousarray((pieces.basis @ flat.T).T).reshape(*free.shape[:2], len(pieces.effects))
-    ends = {"chain": raw["chain"].to_numpy(), "draw": raw["draw"].to_numpy()}
+    flat = coordinates.reshape(intercept.size, -1)
+    effect = np.ascontiguousarray((pieces.basis @ flat.T).T).reshape(*coordinates.shape[:2], len(pieces.effects))
+    ends = {"chain": np.arange(intercept.shape[0]), "draw": np.arange(intercept.shape[1])}
     unknown = xr.Dataset(
         {
-            "intercept": (("chain", "draw"), raw["intercept"].to_numpy() + priors.centre),
+            "intercept": (("chain", "draw"), intercept),
             "sd": (("chain", "draw", "term"), sd),
             "effect": (("chain", "draw", "level"), effect),
         },
         coords={**ends, "term": list(pieces.terms), "level": list(pieces.effects)},
     )
-    statistics = drawn.sample_stats.to_dataset()[["diverging", "energy", "n_steps", "step_size", "depth", "maxdepth_reached"]]
-    observed = xr.Dataset({"deals": ("cell", pieces.deals.astype(np.int64)), "won": ("cell", pieces.won.astype(np.int64))})
-    constant = xr.Dataset({"position": (("term", "cell"), pieces.position)}, coords={"term": list(pieces.terms)})
-    groups = {"posterior": unknown, "sample_stats": statistics, "observed_data": observed, "constant_data": constant}
-    return xr.DataTree.from_dict(groups)
+    observed = xr.Dataset({"deals": ("cell", pieces.deals), "won": ("cell", pieces.won)})
+    constant = xr.Dataset(
+        {"position": (("term", "cell"), pieces.position), "owner": ("level", pieces.owner)},
+        coords={"term": list(pieces.terms), "level": list(pieces.effects)},
+    )
+    tree = xr.DataTree.from_dict({"posterior": unknown, "observed_data": observed, "constant_data": constant})
+    tree.attrs["walks"] = list(pieces.walks)
+    return tree

@@ -1,7 +1,7 @@
-"""Whether the sampler found the posterior."""
+"""Whether the engine found the posterior."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -9,18 +9,19 @@ from annotated_types import Ge, Gt, Lt, doc
 
 from whywin.evidence import Check, Severity
 from whywin.settings import check_settings
+from whywin.winrates.convergence import Limits, diagnosis, trusted
 from whywin.winrates.question import WinRates
-
-STUCK: Final = 1e6  # what R-hat is said to be where chains never moved and it is not a number
 
 
 @dataclass(frozen=True)
 class Convergence:
-    """The chains of a sampled posterior agree, and hold enough independent draws.
+    """The draws of a posterior can be trusted: chains agree and hold enough, or importance ratios are tame.
 
-    Looks at the intercept, every standard deviation and every effect.
+    Of chains it looks at the intercept, every standard deviation and every effect; of the fast engine at the Pareto k-hat of its
+    importance ratios.
     Sources: Vehtari, Gelman, Simpson, Carpenter and Bürkner (2021), Rank-normalization, folding, and localization: an improved
-    R-hat, Bayesian Analysis 16, 667-718; Betancourt (2016), Diagnosing suboptimal cotangent disintegrations in Hamiltonian Monte Carlo.
+    R-hat, Bayesian Analysis 16, 667-718; Betancourt (2016), Diagnosing suboptimal cotangent disintegrations in Hamiltonian Monte
+    Carlo; Vehtari, Simpson, Gelman, Yao and Gabry (2024), Pareto smoothed importance sampling, JMLR 25 (72).
     """
 
     most_rhat: Annotated[float, Gt(1), doc("rank-normalised split R-hat may be at most this")] = 1.01
@@ -28,6 +29,8 @@ class Convergence:
     least_bfmi: Annotated[float, Gt(0), Lt(1), doc("the energy E-BFMI of each chain must be at least this")] = 0.3
     fatal_rhat: Annotated[float, Gt(1), doc("an R-hat above this forbids the answer's use")] = 1.05
     fatal_divergent: Annotated[float, Gt(0), Lt(1), doc("a share of divergent draws above this forbids the answer's use")] = 0.01
+    most_khat: Annotated[float, Gt(0), Lt(1), doc("Pareto k-hat of the fast engine must be below this")] = 0.5
+    fatal_khat: Annotated[float, Gt(0), Lt(1), doc("a k-hat from this forbids the answer's use")] = 0.7
 
     def __post_init__(self) -> None:
         """Refuse settings that break their own rules."""
@@ -39,52 +42,40 @@ class Convergence:
     def check(
         self, question: WinRates, answers: tuple[Any, ...], sample: pd.DataFrame | None, rng: np.random.Generator
     ) -> tuple[Check, ...]:
-        """Return one check for each answer that was sampled."""
+        """Return one check for each answer that has draws, unless it said itself that it has none to give."""
         del question, sample, rng
-        sampled = [
-            one for one in answers if one.evidence.posterior is not None and "sample_stats" in one.evidence.posterior.children
-        ]
-        return tuple(self._judged(one.label, one.evidence.posterior) for one in sampled)
+        drawn = [one for one in answers if one.evidence.posterior is not None and one.evidence.estimates]
+        return tuple(
+            self._chains(one.label, one.evidence.posterior)
+            if "sample_stats" in one.evidence.posterior.children
+            else self._ratios(one.label, one.evidence.posterior)
+            for one in drawn
+        )
 
-    def _judged(self, label: str, tree: Any) -> Check:
-        rhat, ess, bfmi = diagnostics(tree)
-        divergent = int(tree.sample_stats["diverging"].sum())
-        draws = int(tree.sample_stats["diverging"].size)
-        faults = [
-            words
-            for words, wrong in (
-                (f"R-hat reaches {rhat:.3f} ({self.most_rhat:g} allowed)", rhat > self.most_rhat),
-                (f"only {ess:,.0f} effective draws ({self.least_ess:g} needed)", ess < self.least_ess),
-                (f"{divergent:,} of {draws:,} draws diverged (none allowed)", divergent > 0),
-                (f"E-BFMI falls to {bfmi:.2f} ({self.least_bfmi:g} needed)", bfmi < self.least_bfmi),
-            )
-            if wrong
-        ]
+    def _chains(self, label: str, tree: Any) -> Check:
+        found = diagnosis(tree)
+        faults = Limits(self.most_rhat, self.least_ess, self.least_bfmi).faults(found)
         if not faults:
-            agree = f"R-hat at most {rhat:.3f}, at least {ess:,.0f} effective draws, none divergent, E-BFMI {bfmi:.2f}"
-            return Check(
-                "convergence", passed=True, severity="serious", says=f"The chains agree: {agree}.", value=rhat, method=label
-            )
-        fatal = rhat > self.fatal_rhat or divergent > self.fatal_divergent * draws
+            agree = f"R-hat at most {found.rhat:.3f}, at least {found.effective:,.0f} effective draws, none divergent"
+            says = f"The chains of NUTS agree: {agree}, E-BFMI {found.bfmi:.2f}{_after(tree)}."
+            return Check("convergence", passed=True, severity="serious", says=says, value=found.rhat, method=label)
+        fatal = found.rhat > self.fatal_rhat or found.divergent > self.fatal_divergent * found.draws
         severity: Severity = "fatal" if fatal else "serious"
         way_out = "do not use the numbers" if fatal else "the numbers are rough"
         says = f"The sampler has not converged, so {way_out}: {'; '.join(faults)}; raise draws, tune or target_accept."
-        return Check("convergence", passed=False, severity=severity, says=says, value=rhat, method=label)
+        return Check("convergence", passed=False, severity=severity, says=says, value=found.rhat, method=label)
+
+    def _ratios(self, label: str, tree: Any) -> Check:
+        khat, effective, candidates = (tree.attrs[name] for name in ("khat", "effective", "candidates"))
+        found = f"k-hat {khat:.2f} ({self.most_khat:g} allowed), {effective:,.0f} effective draws of {candidates:,}"
+        if trusted(tree, self.most_khat):
+            says = f"The fast engine (Laplace, corrected by importance sampling) can be trusted: {found}."
+            return Check("convergence", passed=True, severity="serious", says=says, value=khat, method=label)
+        severity: Severity = "fatal" if khat >= self.fatal_khat else "serious"
+        says = f"The fast engine cannot be trusted here: {found}; set engine: auto, so that NUTS runs instead."
+        return Check("convergence", passed=False, severity=severity, says=says, value=khat, method=label)
 
 
-def diagnostics(tree: Any) -> tuple[float, float, float]:
-    """Return the largest R-hat, the smallest of bulk and tail effective sample size, and the smallest E-BFMI."""
-    import arviz as az
-
-    unknown = tree.posterior.to_dataset()
-    with np.errstate(divide="ignore", invalid="ignore"):  # a chain that never moved has no variance to divide by
-        rhat = _all(az.rhat(unknown))
-        sizes = np.concatenate([_all(az.ess(unknown, method=method)) for method in ("bulk", "tail")])
-        bfmi = _all(az.bfmi(tree))
-    worst = float(rhat.max()) if np.isfinite(rhat).all() else STUCK
-    least = float(sizes.min()) if np.isfinite(sizes).all() else 0.0
-    return worst, least, float(bfmi.min()) if np.isfinite(bfmi).all() else 0.0
-
-
-def _all(found: Any) -> np.ndarray:
-    return np.concatenate([np.asarray(found[name]).reshape(-1) for name in found.data_vars])
+def _after(tree: Any) -> str:
+    tried = [str(one) for one in np.atleast_1d(tree.attrs.get("tried", []))]
+    return f"; before it was tried: {'; '.join(tried[:-1])}" if len(tried) > 1 else ""

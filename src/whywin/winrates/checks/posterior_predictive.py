@@ -87,7 +87,7 @@ class PosteriorPredictive:
 
 def tail_shares(tree: Any, groups: dict[str, pd.Series], replicates: int, rng: np.random.Generator) -> dict[str, float]:
     """Return by grouping of the cells how often a replicate of the deals is at least as discrepant as the deals themselves."""
-    deals, won = tree.observed_data["deals"].to_numpy(), tree.observed_data["won"].to_numpy()
+    deals, won = (np.rint(tree.observed_data[name].to_numpy()).astype(np.int64) for name in ("deals", "won"))
     codes = {name: pd.factorize(values)[0] for name, values in groups.items()}
     draws = tree.posterior["intercept"].size
     worse = dict.fromkeys(groups, 0)

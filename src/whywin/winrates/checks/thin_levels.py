@@ -26,7 +26,7 @@ class ThinLevels:
 
     def need(self, question: WinRates) -> Cells:
         """Counts by every dimension."""
-        return Cells(question.dimensions)
+        return question.cells
 
     def check(
         self, question: WinRates, answers: tuple[Any, ...], sample: pd.DataFrame | None, rng: np.random.Generator

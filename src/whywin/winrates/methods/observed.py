@@ -25,7 +25,7 @@ class Observed:
 
     def need(self, question: WinRates) -> Cells:
         """Counts by every dimension."""
-        return Cells(question.dimensions)
+        return question.cells
 
     def answer(self, question: WinRates, cells: pd.DataFrame, rng: np.random.Generator) -> Evidence:
         """Return the observed rates in percent, and their changes in points."""
