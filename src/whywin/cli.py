@@ -190,6 +190,28 @@ def compare(
 
 
 @app.command()
+def predict(
+    reference: Annotated[str, typer.Argument(metavar="RUN", help="A run id, its beginning, or the name of a plan.")],
+    deals: Annotated[Path, typer.Argument(metavar="DEALS", help="The file of the new deals, with the columns of the plan.")],
+    out: Annotated[Path | None, typer.Option(help="Write the predictions to this CSV file, not to the terminal.")] = None,
+    level: Annotated[float | None, typer.Option(help="Coverage of the intervals; that of the run when not given.")] = None,
+    store: StoreFolder = STORE,
+) -> None:
+    """Say of new deals how likely they are won, by the model of a recorded run of win rates."""
+    with _mending():
+        from whywin.runner import predict as predicted
+        from whywin.sources import write_table
+        from whywin.terminal import ERR
+
+        found = predicted(reference, deals, store_root=store, level=level).round(2)
+        if out is None:
+            typer.echo(found.to_csv(index=False), nl=False)
+            return
+        write_table(found, out)
+        ERR.print(f"{out}: {len(found):,} deals", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
 def ui(store: StoreFolder = STORE, port: Port = PORT) -> None:
     """Open MLflow on this store, on this machine only."""
     with _mending():

@@ -2,18 +2,21 @@
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import pandas as pd
+
 from whywin import config, report, sources, tracking
 from whywin.catalogue import kind_of
 from whywin.deals.contract import ContractError
+from whywin.deals.names import as_far_as_there
 from whywin.deals.read import keep_contract
 from whywin.deals.table import Deals
-from whywin.errors import ConfigError, QuestionError
-from whywin.plan import Plan
+from whywin.errors import ConfigError, DataError, QuestionError
+from whywin.plan import File, Plan
 from whywin.studies import Run, study
 from whywin.worlds.market import Market, simulate
 
@@ -95,6 +98,37 @@ def examine(path: Path, overrides: Sequence[str] = ()) -> tuple[Plan, Deals, sou
     if faults:
         raise QuestionError(faults)
     return plan, deals, table
+
+
+def predict(reference: str, path: Path, *, store_root: Path, level: float | None = None) -> pd.DataFrame:
+    """Return the chances of new deals by the model of a recorded run: deal_id, rate, low and high in percent, and unseen.
+
+    The file is read as the plan of the run read its own: the same names of columns, replacements and joins.
+
+    Args:
+        reference: the run, as `tracking.recorded` finds it.
+        path: the new deals; those that are open need no outcome.
+        store_root: the folder of the record.
+        level: coverage of the intervals; that of the run's question when not given.
+
+    Raises:
+        TrackingError: there is no such run, or it has no model.
+        DataError: the file cannot be read, or lacks what the model needs; every fault at once.
+        ConfigError: the run's plan cannot be read any more, such as without an environment variable that it names.
+        QuestionError: the level is not between 0 and 1.
+    """
+    model, run = tracking.kept_model(tracking.open_store(store_root), reference)
+    plan = config.load_plan(run.folder / "plan.yaml")
+    source = replace(plan.source, path=path) if isinstance(plan.source, File) else File(path)
+    deals = as_far_as_there(sources.read(source).frame, plan.deals)
+    faults = model.faults(deals, plan.deals.columns)
+    if faults:
+        raise DataError([f"{path}: {fault}" for fault in faults])
+    numbered = [f"row {number}" for number in range(1, len(deals) + 1)]
+    identifiers = deals["deal_id"].to_numpy() if "deal_id" in deals else numbered
+    found = model.predict(deals, level).reset_index(drop=True)
+    found.insert(0, "deal_id", identifiers)
+    return found
 
 
 def demonstration() -> tuple[Path, ...]:

@@ -74,18 +74,29 @@ def show_run(run: Run, *, verbose: bool) -> None:
 def _readable(frame: pd.DataFrame) -> pd.DataFrame:
     """Return estimates as people read them, narrow enough for a terminal of 80 columns."""
     rows = frame.to_dict("records")
-    signs = {"points": "+.1f", "days": "+.1f"}
     shown = {
         "": [row["quantity"] + ("" if row["segment"] == "all" else f", {row['segment'].removeprefix('arm=')}") for row in rows],
         "method": [row["method"] for row in rows],
         "estimate": [
-            f"{row['value']:{signs.get(row['unit'], '.1f')}} ({row['low']:.1f} to {row['high']:.1f}) {row['unit']}"
+            f"{_figure(row['value'], row['unit'])} ({_figure(row['low'])} to {_figure(row['high'])}) {row['unit']}"
+            if row["unit"] != "number"
+            else f"{_any(row['value'])} ({_any(row['low'])} to {_any(row['high'])})"
             for row in rows
         ],
     }
     if "truth" in frame:
-        shown["truth"] = ["" if pd.isna(row["truth"]) else f"{row['truth']:{signs.get(row['unit'], '.1f')}}" for row in rows]
+        shown["truth"] = ["" if pd.isna(row["truth"]) else _figure(row["truth"], row["unit"]) for row in rows]
     return pd.DataFrame(shown | {"deals": [f"{row['n']:,}" for row in rows], "grade": [row["grade"] for row in rows]})
+
+
+def _figure(value: float, unit: str = "") -> str:
+    """A value with one decimal, and its sign where it is a difference."""
+    return f"{value:{'+' if unit in {'points', 'days'} else ''}.1f}"
+
+
+def _any(value: float) -> str:
+    """A value of any size with three figures at least."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three figures before the point
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def answered(*items: str) -> str:
         pytest.param(PLAN.replace("[region]", "[]"), (":4: question.segments: ", "at least 1"), id="an empty list"),
         pytest.param(asked("grain: quartr"), (":5: question.grain: ", "month, quarter, year", "'quarter'"), id="choice"),
         pytest.param(answered("obsrved"), (":6: ", "unknown method", "'observed'", "hierarchical"), id="unknown method"),
-        pytest.param(answered("fixed"), (":6: ", "fixed", "kind trial", "hierarchical, observed"), id="of another kind"),
+        pytest.param(answered("fixed"), (":6: ", "fixed", "kind trial", "hierarchical", "observed"), id="of another kind"),
         pytest.param(
             plan(checks="[{thin_lvels: {}}]"), (":7: ", "unknown check", "'thin_levels'", "open_deals"), id="unknown check"
         ),

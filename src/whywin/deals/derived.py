@@ -18,6 +18,13 @@ def derivable(name: str, columns: Iterable[str]) -> bool:
     return name in DERIVED and DERIVED[name][0] in there
 
 
+def sources_of(name: str, columns: Iterable[str]) -> tuple[str, ...]:
+    """Return the columns of a table that a column follows from: itself when it is there."""
+    if name in set(columns):
+        return (name,)
+    return ("created", "closed") if name == "cycle_days" else (DERIVED[name][0],)
+
+
 def with_derived(table: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
     """Return the table with the derived columns among `names` added: ``created_quarter`` as "2024Q1", ``cycle_days`` in days."""
     missing = [name for name in dict.fromkeys(names) if name not in table.columns]

@@ -27,6 +27,13 @@ def standard_names(raw: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     return raw.rename(columns={own: name for name, own in mapping.items()})
 
 
+def as_far_as_there(raw: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """Return the table with those mapped columns that it has under their standard names; one that is missing is no fault here."""
+    standard = {own: name for name, own in contract.columns.items() if own in raw.columns}
+    in_the_way = [name for name in standard.values() if name in raw.columns and name not in standard]
+    return raw.drop(columns=in_the_way).rename(columns=standard)
+
+
 def _faults_of_mapping(raw: pd.DataFrame, contract: Contract, mapping: dict[str, str]) -> list[str]:
     faults = [
         f"the table has two columns named {name!r}: give each column a name of its own"

@@ -1,17 +1,20 @@
 """Which pictures a run has."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Final
 
 from whywin.catalogue import Kind, kind_of
+from whywin.report.decomposition_pictures import decomposition_pictures
 from whywin.report.effect_pictures import effect_pictures
+from whywin.report.maturity_pictures import maturity_pictures
 from whywin.report.picture import Picture
 from whywin.report.rate_pictures import rate_pictures
 from whywin.report.trial_pictures import trial_pictures
 from whywin.studies import Run
 
 _DRAWN: Final[Mapping[Kind, Callable[[Run], Iterator[Picture]]]] = {
-    "winrates": rate_pictures,
+    "winrates": lambda run: chain(decomposition_pictures(run), maturity_pictures(run), rate_pictures(run)),
     "effect": effect_pictures,
     "trial": trial_pictures,
 }

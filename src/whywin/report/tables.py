@@ -25,12 +25,12 @@ from whywin.report.words import readable
 
 FOLDED: Final = 30  # a table with more rows is folded
 LONG: Final = 80  # a folded table with more rows is not printed
-_SHARES: Final = ("drawn_in", "level", "share", "outside")
+_SHARES: Final = ("drawn_in", "level", "share", "share_low", "share_high", "outside")
 _PERCENTS: Final = ("raw", "pooled", "low", "high", "rate", "mean")
-_POINTS: Final = ("between_sd",)
+_POINTS: Final = ("between_sd", "before", "now", "change", "fixed_mix", "fixed_low", "fixed_high", "widest_seen")
 _PLAIN: Final = ("variance_ratio", "ks_", "score", "chance")
 _EDGES: Final = ("from", "to")
-_COUNTS: Final = ("deals", "units", "n", "row", "compared", "effective", "treated", "controls")
+_COUNTS: Final = ("deals", "units", "n", "row", "compared", "effective", "treated", "controls", "rank", "rank_low", "rank_high")
 
 
 @dataclass(frozen=True)

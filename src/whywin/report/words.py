@@ -52,12 +52,123 @@ TABLES: Final[Mapping[Kind, Mapping[str, Known]]] = {
             {
                 "deals": "closed deals", "raw": "observed, %", "pooled": "pooled, %", "interval": "interval, %",
                 "drawn_in": "drawn in", "p_below": "chance it is below", "p_above": "chance it is above", "different": "differs",
+                "rank_low": "rank, at best", "rank_high": "rank, at worst",
+            },
+        ),
+        "changes": Known(
+            "What changed between the periods",
+            "Observed rates before and now; the change by the model on each side's own mix of deals, and at a fixed mix, where both sides "
+            "have the deals of both together, so that only rates differ. The chances are those of a fall, and of a rise, of the rate at "
+            "the fixed mix by more than the margin.",
+            {
+                "before": "before, %", "now": "now, %", "change": "change, points", "interval": "interval, points",
+                "fixed_mix": "at a fixed mix, points", "fixed_low": "lower end, points", "fixed_high": "upper end, points",
+                "p_fell": "chance it fell", "p_rose": "chance it rose",
             },
         ),
         "variation": Known(
             "How much each dimension varies",
-            "Standard deviation between the levels of a dimension, in points of win rate: how much there is to find at all.",
-            {"between_sd": "between levels, points", "interval": "interval, points", "level": "coverage"},
+            "Standard deviation between the levels of a dimension, in points of win rate: how much there is to find at all; and which "
+            "share of the variation between segments it makes up, with its interval.",
+            {
+                "between_sd": "between levels, points", "interval": "interval, points", "level": "coverage",
+                "share": "share of the variation", "share_low": "share, lower end", "share_high": "share, upper end",
+            },
+        ),
+        "new_levels": Known(
+            "What a level without deals would have",
+            "Win rate to expect of a level not seen yet (a new rep, a new region, the next period) on the company's mix of deals. It comes "
+            "from how the seen levels differ, so its interval is wider than that of any of them.",
+            {"rate": "expected, %", "interval": "interval, %", "widest_seen": "widest seen, points"},
+        ),
+        "decomposition": Known(
+            "The change taken apart",
+            "In points of win rate; the parts sum to the change. The rate effect is what changed because deals of the same kind were won "
+            "more or less often, a mix effect because there were more or fewer deals of a kind; chance is what was won or lost beyond the "
+            "rates. The interval of the change is about the rates behind it: what was observed is not in doubt.",
+            {"interval": "interval, points"},
+        ),
+        "contributions": Known(
+            "What each segment contributes",
+            "In points of the company's win rate, the largest first. The parts of one column's levels sum to the rate effect, and to the "
+            "mix effect that a breakdown by this column alone would show.",
+            {
+                "share_before": "share before, %", "share_now": "share now, %", "rate_effect": "rate effect", "rate_low": "lower end",
+                "rate_high": "upper end", "mix_effect": "mix effect", "mix_low": "lower end (mix)", "mix_high": "upper end (mix)",
+            },
+        ),
+        "shrinkage": Known(
+            "How far each level was drawn in",
+            "Observed and pooled rate of each level, one dimension at a time: the fewer its deals, and the less the levels differ, the "
+            "further a level is drawn to the others.",
+            {"deals": "closed deals", "raw": "observed, %", "pooled": "pooled, %", "interval": "interval, %", "drawn_in": "drawn in"},
+        ),
+        "hyperparameters": Known(
+            "The distribution that each dimension's rates come from",
+            "A beta distribution; the standard deviation between levels, with its interval, says how much there is to find.",
+            {"mean": "mean, %", "between_sd": "between levels, points", "interval": "interval, points"},
+        ),
+        "maturity": Known(
+            "How far each cohort has come, and where it will end",
+            "The final win rate counts decided deals as they are and forecasts the open ones. At the same age cohorts stand beside one "
+            "another as if all were as young as the youngest of them.",
+            {
+                "decided": "decided, %", "observed": "observed, %", "final": "final, %", "interval": "interval, %",
+                "same_age": "at the same age, %", "same_age_low": "lower end, %", "same_age_high": "upper end, %",
+                "same_age_days": "that age, days",
+            },
+        ),
+        "curves": Known(
+            "Shares won and lost by age",
+            "Cumulative shares of all deals of a cohort, in percent, by age in days; what is missing to 100 is open. Observed shares are "
+            "Aalen and Johansen's, as far as the cohort's oldest deal.",
+            {
+                "age": "age, days", "won": "won, %", "won_low": "lower end, %", "won_high": "upper end, %", "lost": "lost, %",
+                "lost_low": "lower end (lost), %", "lost_high": "upper end (lost), %", "won_observed": "won, observed, %",
+                "lost_observed": "lost, observed, %",
+            },
+        ),
+        "backtest": Known(
+            "What was said of cohorts when they were young",
+            "On that day of a cohort, from what was known then: the forecast of the final win rate of its deals so far, and how those "
+            "deals ended. The place is the share of the forecast's draws below the ending.",
+            {
+                "age": "on day", "day": "date", "decided": "decided, %", "observed": "observed, %", "forecast": "forecast, %",
+                "interval": "interval, %", "ended": "ended, %", "inside": "held",
+            },
+        ),
+        "segment_impact": Known(
+            "What each level does to the company's win rate",
+            "Segment impact is (win rate of the level − that of the company) × the level's share of closed deals, in points, and sums to nought "
+            "over the levels of a column. With this many levels some look far off by chance: read the adjusted p-value (Holm).",
+            {
+                "deals": "closed deals", "share": "share of deals", "rate": "win rate, %", "impact": "impact, points",
+                "interval": "interval, points", "p_adjusted": "p, adjusted",
+            },
+        ),
+        "definitions": Known(
+            "What each metric is", "How each metric is computed, and what to beware of when it is read.", {}
+        ),
+        "drivers": Known(
+            "What is associated with winning",
+            "How the win rate of like deals differs from that of the reference, in points, with the other columns held: associated with, "
+            "not caused by. Shrunk is the same in a ridge that predicts held-out deals best. Share of periods: those with the same sign. "
+            "Stable: at least three of four, and no detectable difference between periods. A deviation is a standard deviation.",
+            {
+                "effect": "difference, points", "interval": "interval, points", "p_adjusted": "p, adjusted (Holm)",
+                "shrunk": "shrunk, points", "same_sign": "share of periods", "p_heterogeneity": "p, periods",
+            },
+        ),
+        "collinearity": Known(
+            "How far the columns say the same",
+            "Generalised variance inflation of each column, and how many times wider its intervals are for what it shares with the others: "
+            "1 is nothing, beyond 2 the column can hardly be told from the others.",
+            {"wider": "times wider"},
+        ),
+        "stability": Known(
+            "Each association in each period",
+            "The same differences from the deals of one period alone. Few deals make them jump: look for a change of sign that lasts.",
+            {"effect": "difference, points", "interval": "interval, points"},
         ),
     },
     "effect": {
@@ -81,6 +192,12 @@ TABLES: Final[Mapping[Kind, Mapping[str, Known]]] = {
             {"effective": "effective number"},
         ),
         "outcomes": Known("Outcomes with and without", "Mean outcome of the deals whose effect is asked for.", {}),
+        "nuisances": Known(
+            "Which models predict",
+            "How much each model counts in the mixture that predicts who is treated and what outcomes would be, and how badly it predicts "
+            "deals that it never saw: log loss of a chance, squared error of a number.",
+            {"nuisance": "what is predicted", "learner": "model", "share": "share of the mixture", "loss": "loss, held out"},
+        ),
     },
     "trial": {
         "arms": Known(
@@ -92,6 +209,26 @@ TABLES: Final[Mapping[Kind, Mapping[str, Known]]] = {
             "How alike deals of one unit are", "The more alike, the fewer independent deals there are in effect.", {}
         ),
         "reps": Known("Units that were randomised", "One row a unit: its arm, its deals, and its own rate.", {}),
+        "redrawn": Known(
+            "Drawn anew",
+            "How often the statistic was as far from zero as the observed one, in draws that chance could have made as well.",
+            {"p_value": "p-value", "all_draws": "all that there are"},
+        ),
+        "looks": Known(
+            "Looks at the trial",
+            "The effect at each look with its repeated confidence interval. The bound is how many standard errors from zero, on the "
+            "normal scale, stop the trial; the last column is the chance that a later look does if the present effect is the true one.",
+            {
+                "share": "planned share", "low": "lower end", "high": "upper end", "z": "standard errors from zero",
+                "chance_later": "chance of stopping later",
+            },
+        ),
+        "sequences": Known(
+            "Confidence sequences",
+            "p-values that may be looked at whenever one likes; the multiplier is the sequence's half width in standard errors, on the "
+            "normal scale.",
+            {"p_value": "p-value", "degrees": "degrees of freedom"},
+        ),
     },
 }  # fmt: skip
 

@@ -1,5 +1,6 @@
-"""A Student distribution about a point whose scale and tails differ by direction and by side: what importance samples are drawn from."""
+"""Student distributions whose scale and tails differ by direction and by side, and their mixtures: what importance samples are drawn from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,11 @@ class SplitStudent:
     freedom_below: Floats
     freedom_above: Floats
 
+    @property
+    def uniforms(self) -> int:
+        """How many uniform numbers a point takes."""
+        return len(self.centre)
+
     def points(self, uniform: Floats) -> Floats:
         """Return points × dimensions from numbers that are uniform between 0 and 1."""
         share = self._share
@@ -51,3 +57,65 @@ class SplitStudent:
         """The probability of the negative side, so that the density has no step in the middle."""
         height = np.array([student.pdf(0, self.freedom_below) / self.below, student.pdf(0, self.freedom_above) / self.above])
         return np.asarray(height[1] / height.sum(axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class LogHalfStudent:
+    """Independent coordinates, each the logarithm of a half-Student number, or a Student number itself.
+
+    The logarithm of a standard deviation that may be nothing has a left tail that falls like an exponential, as that of a
+    half-Student number does: nothing lighter than that reaches it.
+
+    Attributes:
+        loose: by coordinate whether it is a logarithm.
+        centre: location of the others.
+        scale: of the half-Student number itself, or of the Student number.
+        freedom: degrees of freedom.
+    """
+
+    loose: NDArray[np.bool_]
+    centre: Floats
+    scale: Floats
+    freedom: float
+
+    @property
+    def uniforms(self) -> int:
+        """How many uniform numbers a point takes."""
+        return len(self.centre)
+
+    def points(self, uniform: Floats) -> Floats:
+        """Return points × dimensions from numbers that are uniform between 0 and 1."""
+        half = np.log(self.scale) + np.log(student.ppf(0.5 + 0.5 * uniform, self.freedom))
+        return np.asarray(np.where(self.loose, half, self.centre + self.scale * student.ppf(uniform, self.freedom)))
+
+    def log_density(self, points: Floats) -> Floats:
+        """Return the log density at points × dimensions."""
+        away = np.where(self.loose, np.exp(np.where(self.loose, points, 0.0)), points - self.centre) / self.scale
+        each = student.logpdf(away, self.freedom) - np.log(self.scale) + np.where(self.loose, np.log(2) + points, 0.0)
+        return np.asarray(each.sum(axis=1))
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A mixture of such distributions, which takes one uniform number more a point: it chooses the part."""
+
+    parts: Sequence[SplitStudent | LogHalfStudent]
+    shares: Floats
+
+    @property
+    def uniforms(self) -> int:
+        """How many uniform numbers a point takes."""
+        return self.parts[0].uniforms + 1
+
+    def points(self, uniform: Floats) -> Floats:
+        """Return points × dimensions from numbers that are uniform between 0 and 1."""
+        part = np.searchsorted(np.cumsum(self.shares)[:-1], uniform[:, 0], side="right")
+        found = np.zeros((len(uniform), self.uniforms - 1))
+        for number, one in enumerate(self.parts):
+            found[part == number] = one.points(uniform[part == number, 1:])
+        return found
+
+    def log_density(self, points: Floats) -> Floats:
+        """Return the log density at points × dimensions."""
+        each = [np.log(share) + one.log_density(points) for share, one in zip(self.shares, self.parts, strict=True)]
+        return np.asarray(np.logaddexp.reduce(each))

@@ -22,11 +22,12 @@ becomes ``_``, with six digits of the name's hash behind it, so that two names n
 
 Artifacts: ``page.html``, ``plan.yaml``, ``tables/<name>.json`` (shown by MLflow as tables), ``figures/<name>.svg``,
 ``quarantine.csv`` where rows were left out, ``posterior.nc`` on the child run of a method that has one, and ``traceback.txt``
-where a run failed.
+where a run failed. A fitted model of win rates is kept as the MLflow model ``winrates`` of the child run, with a signature and an
+input example; ``mlflow.pyfunc.load_model("runs:/<child run>/winrates")`` gives what predicts new deals.
 """
 
 from whywin.tracking.comparison import Comparison, compare
-from whywin.tracking.reading import Recorded, latest, recorded
+from whywin.tracking.reading import Recorded, kept_model, latest, recorded
 from whywin.tracking.recording import Recording, recording
 from whywin.tracking.store import Store, open_store
 from whywin.tracking.ui import serve_ui, ui_command, ui_environment
@@ -37,6 +38,7 @@ __all__ = [
     "Recording",
     "Store",
     "compare",
+    "kept_model",
     "latest",
     "open_store",
     "recorded",

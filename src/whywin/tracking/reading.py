@@ -13,10 +13,12 @@ from whywin.errors import TrackingError
 from whywin.tracking import contents
 from whywin.tracking.artifacts import PAGE, folder_of, read_table
 from whywin.tracking.faults import told
+from whywin.tracking.models import MODEL
 from whywin.tracking.quiet import client, hushed
 from whywin.tracking.recording import PART
 from whywin.tracking.store import Store
 from whywin.tracking.writer import NAME_LENGTH
+from whywin.winrates.model import DESCRIPTION, POSTERIOR, FittedModel
 
 _HEX: Final = frozenset("0123456789abcdef")
 _SHORTEST: Final = 4  # signs of an identifier that are taken for one
@@ -99,6 +101,30 @@ def latest(store: Store, *, name: str | None = None, experiment: str | None = No
         names = {key: found for key, found in _experiments(link).items() if experiment in {None, found}}
         runs = _search(link, names, _PLANS, limit) if name is None else _named(link, names, name)
         return tuple(_recorded(run, names) for run in runs[:limit])
+
+
+def kept_model(store: Store, reference: str) -> tuple[FittedModel, Recorded]:
+    """Return the fitted model of a recorded run, of the method that answers where that has one, and the run.
+
+    Raises:
+        TrackingError: there is no such run, it has no model, or the model's files are gone.
+    """
+    run = recorded(store, reference)
+    with told(store.root), hushed(), client(store.uri) as link:
+        experiment = link.get_run(run.run_id).info.experiment_id
+        children = _search(link, {experiment: run.experiment}, f"tags.mlflow.parentRunId = '{run.run_id}'")
+        found = [child for child in children if MODEL in child.data.tags]
+        if not found:
+            says = (
+                "none of its methods has fitted a model that predicts; name a run of winrates that was answered by hierarchical"
+            )
+            raise TrackingError(f"{reference}: {says}, or record it anew by `whywin run`")
+        child = min(found, key=lambda child: child.data.tags.get("method") != run.tags.get("headline"))
+        folder = folder_of(link.get_logged_model(child.data.tags[MODEL]).artifact_location)
+    gone = [str(folder / name) for name in (DESCRIPTION, POSTERIOR) if not (folder / name).is_file()]
+    if gone:
+        raise TrackingError(f"{' and '.join(gone)}: of the run's model, and gone; record it anew by `whywin run`")
+    return FittedModel.load(folder), run
 
 
 def _experiments(link: Any) -> dict[str, str]:

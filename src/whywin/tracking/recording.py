@@ -9,7 +9,7 @@ from typing import Final
 import pandas as pd
 
 from whywin.studies import Run
-from whywin.tracking import contents
+from whywin.tracking import contents, models
 from whywin.tracking.artifacts import PAGE
 from whywin.tracking.contents import Param, Point
 from whywin.tracking.links import links
@@ -99,6 +99,9 @@ class Recording:
         self._writer.tables(child, contents.tables_of_method(evidence))
         if evidence.posterior is not None:
             self._writer.posterior(child, evidence.posterior)
+        model = models.model_of(run, label)
+        if model is not None:
+            models.keep(self._writer, child, model, run.deals.table)
 
     def _write_figures(self, figures: Mapping[str, str]) -> None:
         for name, svg in figures.items():

@@ -1,7 +1,7 @@
 """The standard deviations explored outside the Laplace approximation, and how far the result can be believed.
 
-Importance points of the log standard deviations are laid about the mode of their marginal posterior, a second time where the first
-lot says the mass is; at each point the field is drawn from its Gaussian. Each draw carries the ratio of the exact joint posterior to
+Importance points of the log standard deviations are laid about the mode of their marginal posterior, then twice where the lots before
+say the mass is; at each point the field is drawn from its Gaussian. Each draw carries the ratio of the exact joint posterior to
 what it was drawn from, so that the approximation decides the noise only and not the answer; Pareto smoothing judges by k-hat
 whether the ratios can be trusted.
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.stats import qmc
 
-from whywin.stats.split_student import SplitStudent
+from whywin.stats.split_student import LogHalfStudent, Mixture, SplitStudent
 from whywin.winrates.laplace import Field, field_of
 from whywin.winrates.pieces import Pieces
 from whywin.winrates.priors import Priors
@@ -31,7 +31,9 @@ SHARP, ROUGH = 1e-9, 1e-4  # Newton decrement at which a mode is found: to climb
 STEP: Final = 0.05  # of a log standard deviation, for the curvature by differences of gradients
 WIDEST: Final = 4.0  # prior scales that a log standard deviation's proposal may have
 LOWEST, HIGHEST = -12.0, 6.0  # log standard deviations beyond these change nothing
-FIRST: Final = 256  # points about the mode, before the second lot
+SMALL: Final = 500_000  # coordinates × cells up to which each point's mean is found anew
+FIRST: Final = 256  # points about the mode, before the other lots
+KERNELS: Final = 64  # narrow parts of a proposal that follows the weights
 
 Floats = NDArray[np.float64]
 
@@ -106,10 +108,12 @@ def explore(pieces: Pieces, priors: Priors, points: int, each: int, rng: np.rand
     with threadpool_limits(limits=1):
         best = _climb(marginal)
         first = _proposal(marginal, best)
-        lots = [_lot(marginal, best, first, FIRST, each, rng)]
-        second = _sharpened(first, lots[0]) if pieces.terms else first
-        lots.append(_lot(marginal, best, second, points, each, rng))
-    return _weighed(lots, [first, second])
+        lots = [_lot(marginal, best, first, min(FIRST, points), each, rng)]
+        proposals: list[SplitStudent | Mixture] = [first]
+        for share in (2, 2) if pieces.terms else ():
+            proposals.append(_sharpened(proposals, lots, rng))
+            lots.append(_lot(marginal, best, proposals[-1], points // share, each, rng))
+    return _weighed(lots, proposals)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,25 +163,54 @@ def _proposal(marginal: _Marginal, best: _Point) -> SplitStudent:
     return _student(best.log_sd, axes, sides[0], sides[1])
 
 
-def _sharpened(first: SplitStudent, lot: _Lot) -> SplitStudent:
-    """Return the proposal moved and scaled to where the first lot's weights lie, side by side of the weighted median."""
-    log_weight = lot.log_marginal - first.log_density(lot.log_sd)
+def _sharpened(proposals: list[SplitStudent | Mixture], lots: list[_Lot], rng: np.random.Generator) -> Mixture:
+    """Return a proposal made of where the weights of all lots so far lie: one broad part about their middle, and narrow ones.
+
+    The broad part has a scale for each side of each direction; a second one reaches to where a deviation is nothing; the narrow ones
+    stand about points drawn by their weights, so that they follow a posterior that is bent, as where either of two standard
+    deviations may be nothing, but not both.
+    Source: Cornuet, Marin, Mira and Robert (2012), Adaptive multiple importance sampling, Scand. J. Statistics 39, 798-812.
+    """
+    log_sd = np.concatenate([lot.log_sd for lot in lots])
+    log_weight = np.concatenate([lot.log_marginal for lot in lots]) - _all_proposals(proposals, lots, log_sd)
     weight = np.exp(log_weight - log_weight.max())
-    weight /= weight.sum()
     cap = np.sort(weight)[-5:].mean()  # no single point may rule the fit
     weight = np.minimum(weight, cap) / np.minimum(weight, cap).sum()
-    mean = weight @ lot.log_sd
-    off = lot.log_sd - mean
+    mean = weight @ log_sd
+    off = log_sd - mean
     covariance = (off * weight[:, None]).T @ off
     shrunk = 0.8 * covariance + 0.2 * np.diag(np.diag(covariance))
-    axes = np.linalg.eigh(shrunk)[1]
+    value, axes = np.linalg.eigh(shrunk)
     along = off @ axes
     sides = []
     for side in (along < 0, along >= 0):
         mass = (weight[:, None] * side).sum(axis=0)
         sides.append(np.sqrt((weight[:, None] * side * along**2).sum(axis=0) / np.maximum(mass, 1e-6)))
     below, above = (np.clip(side, 1e-3, WIDEST) for side in sides)
-    return _student(mean, axes, below, above)
+    count = len(mean)
+    narrow = (4 / (count + 2)) ** (1 / (count + 4)) * KERNELS ** (-1 / (count + 4)) * np.clip(np.sqrt(value), 1e-3, WIDEST)
+    centres = log_sd[
+        np.searchsorted(np.cumsum(weight), (rng.random() + np.arange(KERNELS)) / KERNELS * weight.sum() * (1 - 1e-12))
+    ]
+    freedom = np.full(count, FREEDOM)
+    kernels = [SplitStudent(centre, axes, narrow, narrow, freedom, freedom) for centre in centres]
+    parts = [_student(mean, axes, below, above), _reaching(log_sd, weight), *kernels]
+    return Mixture(parts, np.array([0.3, 0.3, *([0.4 / KERNELS] * KERNELS)]))
+
+
+def _reaching(log_sd: Floats, weight: Floats) -> LogHalfStudent:
+    """Return the part of the proposal that reaches to where standard deviations are nothing: those that may be are loose."""
+    mean = weight @ log_sd
+    scale = np.sqrt(weight @ (log_sd - mean) ** 2)
+    loose = scale > LOOSE
+    size = np.sqrt(weight @ np.exp(2 * log_sd))
+    return LogHalfStudent(loose, mean, np.where(loose, size, np.maximum(scale, 1e-3)), FREEDOM)
+
+
+def _all_proposals(proposals: list[SplitStudent | Mixture], lots: list[_Lot], log_sd: Floats) -> Floats:
+    """Return the log density of the mixture that all lots together were drawn from."""
+    share = np.log([len(lot.log_sd) / sum(len(one.log_sd) for one in lots) for lot in lots])
+    return np.asarray(np.logaddexp.reduce([s + one.log_density(log_sd) for s, one in zip(share, proposals, strict=True)]))
 
 
 def _student(centre: Floats, axes: Floats, below: Floats, above: Floats) -> SplitStudent:
@@ -202,12 +235,15 @@ def _guess(best: _Point, log_sd: Floats) -> Floats:
     return np.asarray(best.x + best.moved @ (away * np.minimum(1, 0.5 / np.maximum(np.abs(away), 1e-9))))
 
 
-def _lot(marginal: _Marginal, best: _Point, proposal: SplitStudent, points: int, each: int, rng: np.random.Generator) -> _Lot:
-    from whywin.winrates.kernels import ratios
+def _lot(
+    marginal: _Marginal, best: _Point, proposal: SplitStudent | Mixture, points: int, each: int, rng: np.random.Generator
+) -> _Lot:
+    from whywin.winrates.kernels import ratios, shift
 
     terms, size = len(best.log_sd), len(best.x)
+    exact, at_best = size * len(marginal.pieces.deals) <= SMALL, marginal.variance(best.log_sd)
     if terms:
-        uniform = qmc.Sobol(terms, rng=rng).random(points)
+        uniform = qmc.Sobol(proposal.uniforms, rng=rng).random(points)
         log_sd = proposal.points(np.clip(uniform, 1e-9, 1 - 1e-9))
     else:
         log_sd = np.zeros((points, 0))
@@ -216,7 +252,10 @@ def _lot(marginal: _Marginal, best: _Point, proposal: SplitStudent, points: int,
     def draw(number: int) -> tuple[float, Floats, Floats]:
         point = marginal.at(log_sd[number], _guess(best, log_sd[number]), tolerance=ROUGH, slopes=False)
         normal = np.random.default_rng(int(seeds[number])).standard_normal((each, size))
-        x, ratio = ratios(point.x, point.factor, marginal.variance(point.log_sd), normal, best.off, *marginal.field.given)
+        variance = marginal.variance(point.log_sd)
+        # Far from the mode a coordinate may vary much less than there; then so does its mean.
+        off = shift(point.x, point.factor, *marginal.field.given) if exact else best.off * np.minimum(1, variance / at_best)
+        x, ratio = ratios(point.x, point.factor, variance, normal, off, *marginal.field.given)
         return point.log_density, x, ratio + float(marginal.priors.log_density(point.log_sd).sum())
 
     found = _side_by_side(draw, list(range(points)))
@@ -225,12 +264,11 @@ def _lot(marginal: _Marginal, best: _Point, proposal: SplitStudent, points: int,
     )
 
 
-def _weighed(lots: list[_Lot], proposals: list[SplitStudent]) -> Weighted:
+def _weighed(lots: list[_Lot], proposals: list[SplitStudent | Mixture]) -> Weighted:
     from arviz_stats.base import array_stats
 
     log_sd = np.concatenate([lot.log_sd for lot in lots])
-    share = np.log([len(lot.log_sd) / len(log_sd) for lot in lots])
-    mixture = np.logaddexp.reduce([s + one.log_density(log_sd) for s, one in zip(share, proposals, strict=True)])
+    mixture = _all_proposals(proposals, lots, log_sd)
     joint = np.concatenate([lot.log_joint for lot in lots])
     each = joint.shape[1]
     ratio = (joint - mixture[:, None]).reshape(-1)

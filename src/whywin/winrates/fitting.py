@@ -15,8 +15,9 @@ from whywin.winrates.sampling import Effort, posterior, tree_of
 Engine = Literal["auto", "laplace", "nuts"]
 TRUSTED: Final = 0.5  # k-hat of the joint importance ratios below which the fast engine's draws are used
 MOST_COORDINATES: Final = 2500  # beyond this its dense linear algebra is slower than sampling
-POINTS: Final = 1024
-MOST_EACH, WORK = 16, 20_000_000  # draws of the field at a point: as many as cost so many evaluations of a cell, in all
+POINTS: Final = {3: 256, 6: 512}  # sets of standard deviations that are looked at, by how many there are at most
+MOST_POINTS: Final = 1024
+MOST_EACH, WORK = 32, 20_000_000  # draws of the field at a point: as many as cost so many evaluations of a cell, in all
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,10 @@ def fit(pieces: Pieces, priors: Priors, effort: Effort, rng: np.random.Generator
 
 
 def _fast(pieces: Pieces, priors: Priors, effort: Effort, rng: np.random.Generator) -> Any:
-    each = int(np.clip(WORK // (POINTS * len(pieces.deals)), 1, MOST_EACH))
-    weighted = explore(pieces, priors, POINTS, each, rng)
+    points = next((points for terms, points in POINTS.items() if len(pieces.terms) <= terms), MOST_POINTS)
+    wanted = -(-3 * effort.draws * effort.chains // (2 * points))  # half as many again as are kept
+    each = int(np.clip(min(wanted, WORK // (points * len(pieces.deals))), 1, MOST_EACH))
+    weighted = explore(pieces, priors, points, each, rng)
     count = min(effort.draws * effort.chains, len(weighted.log_weight)) // effort.chains
     chosen = resampled(weighted, count * effort.chains, rng).reshape(effort.chains, count)
     x = weighted.x[chosen]

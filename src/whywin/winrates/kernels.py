@@ -207,8 +207,22 @@ def gradient(
 
 
 @compiled
+def shift(
+    x: Any, factor: Any,
+    position: Any, deals: Any, won: Any, centre: float, value: Any, column: Any, start: Any, gaussian: bool,
+) -> Any:  # fmt: skip
+    """Return how far the posterior mean lies off the mode, to first order in the likelihood's third derivative."""
+    inverse = np.linalg.inv(factor)
+    covariance = inverse.T @ inverse
+    odds = log_odds(x, position, centre, value, column, start)
+    third = derivatives(odds, deals, won, gaussian)[2]
+    weight = third * leverages(covariance, position, value, column, start)
+    return -0.5 * (covariance @ slopes(weight, position, value, column, start, x.shape[0]))
+
+
+@compiled
 def ratios(
-    x: Any, factor: Any, variance: Any, normal: Any, shift: Any,
+    x: Any, factor: Any, variance: Any, normal: Any, off: Any,
     position: Any, deals: Any, won: Any, centre: float, value: Any, column: Any, start: Any, gaussian: bool,
 ) -> Any:  # fmt: skip
     """Return draws of the Gaussian (one a row of `normal`) and their log ratio of the exact joint density to the Gaussian's.
@@ -219,7 +233,7 @@ def ratios(
     ratio = np.zeros(normal.shape[0])
     still = np.sum(np.log(np.diag(factor))) + 0.5 * np.sum(np.log(variance))
     for s in range(normal.shape[0]):
-        draws[s] = x + shift + solve_upper(factor, normal[s])
+        draws[s] = x + off + solve_upper(factor, normal[s])
         odds = log_odds(draws[s], position, centre, value, column, start)
         ratio[s] = (
             log_likelihood(odds, deals, won, gaussian)

@@ -1,7 +1,7 @@
 """Whether deals that are still open could turn the answer."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,8 @@ from whywin.deals.need import Columns
 from whywin.evidence import Check
 from whywin.settings import check_settings
 from whywin.winrates.question import WinRates
+
+FORECAST: Final = "final win rate"  # what a method that accounts for open deals answers with
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class OpenDeals:
     def check(
         self, question: WinRates, answers: tuple[Any, ...], sample: pd.DataFrame | None, rng: np.random.Generator
     ) -> tuple[Check, ...]:
-        """Return one check of the deals, whichever methods answered."""
-        del answers, rng
+        """Return one check of the deals: whether they are few, or the answer forecasts how they end."""
+        del rng
         if sample is None or sample[question.period].dropna().empty:
             return ()
         looked_at, inside = _looked_at(question, sample)
@@ -48,6 +50,9 @@ class OpenDeals:
         if percent <= self.most_percent:
             few = f"{count}, too few to turn the answer."
             return (Check("open_deals", passed=True, severity="note", says=few, value=percent),)
+        if answers and any(estimate.quantity == FORECAST for estimate in answers[0].evidence.estimates):
+            says = f"{count}; the answer forecasts how they end."
+            return (Check("open_deals", passed=True, severity="note", says=says, value=percent),)
         compared = bool(question.baseline and question.current)
         serious = compared and percent > self.serious_percent
         says = f"{count} and not accounted for: deals that close early are not like the rest, so these rates may be too high or too low."
