@@ -87,8 +87,9 @@ def test_nuts_runs_where_the_fast_engine_cannot_be_trusted(pieces: Pieces, monke
     assert tree.attrs["engine"] == "nuts"
     assert [words.split(",")[0].split(":")[0] for words in tree.attrs["tried"]][:2] == [
         "Laplace with importance sampling",
-        "NUTS",
+        "Laplace with importance sampling at more points",
     ]
+    assert tree.attrs["tried"][2].startswith("NUTS, as planned")
     assert "sample_stats" in tree.children
 
 

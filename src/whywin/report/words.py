@@ -75,6 +75,11 @@ TABLES: Final[Mapping[Kind, Mapping[str, Known]]] = {
                 "share": "share of the variation", "share_low": "share, lower end", "share_high": "share, upper end",
             },
         ),
+        "prior": Known(
+            "What was believed before the data",
+            "What the priors alone say. They are weak where their intervals are far wider than the answer's.",
+            {},
+        ),
         "new_levels": Known(
             "What a level without deals would have",
             "Win rate to expect of a level not seen yet (a new rep, a new region, the next period) on the company's mix of deals. It comes "

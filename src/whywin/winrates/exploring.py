@@ -194,7 +194,7 @@ def _sharpened(proposals: list[SplitStudent | Mixture], lots: list[_Lot], rng: n
     ]
     freedom = np.full(count, FREEDOM)
     kernels = [SplitStudent(centre, axes, narrow, narrow, freedom, freedom) for centre in centres]
-    parts = [_student(mean, axes, below, above), _reaching(log_sd, weight), *kernels]
+    parts: list[SplitStudent | LogHalfStudent] = [_student(mean, axes, below, above), _reaching(log_sd, weight), *kernels]
     return Mixture(parts, np.array([0.3, 0.3, *([0.4 / KERNELS] * KERNELS)]))
 
 
@@ -272,7 +272,8 @@ def _weighed(lots: list[_Lot], proposals: list[SplitStudent | Mixture]) -> Weigh
     joint = np.concatenate([lot.log_joint for lot in lots])
     each = joint.shape[1]
     ratio = (joint - mixture[:, None]).reshape(-1)
-    log_weight, khat = array_stats.psislw(-ratio)  # it takes log likelihoods, the negative of log ratios
+    # It takes log likelihoods, the negative of log ratios; draws at one point have ratios much alike, and count as one.
+    log_weight, khat = array_stats.psislw(-ratio, r_eff=1 / each)
     outside = mixture - np.concatenate([lot.log_marginal for lot in lots])
     khat_marginal = array_stats.psislw(outside)[1] if log_sd.shape[1] else 0.0  # nothing to explore: all ratios are the same
     weight = np.exp(log_weight)

@@ -17,6 +17,7 @@ TRUSTED: Final = 0.5  # k-hat of the joint importance ratios below which the fas
 MOST_COORDINATES: Final = 2500  # beyond this its dense linear algebra is slower than sampling
 POINTS: Final = {3: 256, 6: 512}  # sets of standard deviations that are looked at, by how many there are at most
 MOST_POINTS: Final = 1024
+DENSER: Final = (1, 4)  # times as many where the first lot cannot be trusted
 MOST_EACH, WORK = 32, 20_000_000  # draws of the field at a point: as many as cost so many evaluations of a cell, in all
 
 
@@ -53,19 +54,22 @@ def fit(pieces: Pieces, priors: Priors, effort: Effort, rng: np.random.Generator
     fast, slow = rng.spawn(2)
     tried: list[str] = []
     if engine == "laplace" or (engine == "auto" and pieces.basis.shape[1] <= MOST_COORDINATES):
-        tree = _fast(pieces, priors, effort, fast)
-        tried.append(f"Laplace with importance sampling: k-hat {tree.attrs['khat']:.2f}")
+        for denser, own in zip(DENSER, fast.spawn(len(DENSER)), strict=True):
+            tree = _fast(pieces, priors, effort, own, denser)
+            tried.append(f"Laplace with importance sampling{' at more points' * (denser > 1)}: k-hat {tree.attrs['khat']:.2f}")
+            if trusted(tree, TRUSTED):
+                break
         if engine == "laplace" or trusted(tree, TRUSTED):
             return _marked(tree, engine="laplace", tried=tried)
     tries = list(_sampled(pieces, priors, effort, slow))
     return _marked(tries[-1][0], engine="nuts", tried=[*tried, *(words for _, words in tries)])
 
 
-def _fast(pieces: Pieces, priors: Priors, effort: Effort, rng: np.random.Generator) -> Any:
+def _fast(pieces: Pieces, priors: Priors, effort: Effort, rng: np.random.Generator, denser: int) -> Any:
     points = next((points for terms, points in POINTS.items() if len(pieces.terms) <= terms), MOST_POINTS)
     wanted = -(-3 * effort.draws * effort.chains // (2 * points))  # half as many again as are kept
     each = int(np.clip(min(wanted, WORK // (points * len(pieces.deals))), 1, MOST_EACH))
-    weighted = explore(pieces, priors, points, each, rng)
+    weighted = explore(pieces, priors, points * denser, each, rng)
     count = min(effort.draws * effort.chains, len(weighted.log_weight)) // effort.chains
     chosen = resampled(weighted, count * effort.chains, rng).reshape(effort.chains, count)
     x = weighted.x[chosen]

@@ -37,6 +37,16 @@ class Priors:
             case "inverse_gamma":
                 return -2 * self.spread * log_sd - self.spread * np.exp(-2 * log_sd)
 
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+        """Return draws of standard deviations from their prior."""
+        match self.family:
+            case "half_normal":
+                return np.abs(rng.normal(0, self.spread, shape))
+            case "half_cauchy":
+                return np.abs(self.spread * rng.standard_cauchy(shape))
+            case "inverse_gamma":
+                return np.sqrt(self.spread / np.maximum(rng.gamma(self.spread, size=shape), np.finfo(float).tiny))
+
     def log_slope(self, log_sd: Floats) -> Floats:
         """Return the derivative of `log_density`."""
         ratio = np.exp(2 * log_sd) / self.spread**2

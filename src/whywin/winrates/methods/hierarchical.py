@@ -15,6 +15,7 @@ from whywin.winrates.changes import change_table, fixed_mix
 from whywin.winrates.cold_start import new_levels
 from whywin.winrates.convergence import unusable
 from whywin.winrates.fitting import fit
+from whywin.winrates.prior_predictive import prior_predictive
 from whywin.winrates.priors import Family, Priors
 from whywin.winrates.question import WinRates
 from whywin.winrates.rates import cell_rates, target_draws, targets
@@ -123,6 +124,7 @@ class Hierarchical:
     def _told(
         self, question: WinRates, structure: Structure, cells: pd.DataFrame, tree: Any, rng: np.random.Generator
     ) -> Evidence:
+        pieces = structure.pieces(cells)
         asked = targets(question, cells, structure.moving)
         draws = target_draws(cell_rates(tree), asked)
         fixed, fixed_draws = fixed_mix(question, structure, cells, tree, rng)
@@ -135,6 +137,7 @@ class Hierarchical:
             "segments": compared(question, cells, estimates[: len(asked)], draws, self.sure),
             "variation": variation(question, tree),
             "new_levels": new_levels(question, structure, cells, tree, estimates, rng),
+            "prior": prior_predictive(pieces, self.priors(pieces.rate), question.level, rng),
         }
         if fixed:
             by_name = {(target.quantity, target.segment): column for target, column in zip(fixed, fixed_draws.T, strict=True)}
