@@ -1,4 +1,4 @@
-"""Does a trial of few reps keep its error rate? Deals as units against the default."""
+"""Does a trial of few reps keep its error rate? Deals as units against the default, and against tests by drawing anew."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,13 +10,17 @@ from scipy.stats import t as student
 
 from whywin.settings import check_settings
 from whywin.stats.cluster import arm_contrast
+from whywin.stats.randomization import randomization
 from whywin.stats.streams import stream
+from whywin.stats.wild_bootstrap import moments_of_arms, wild_bootstrap
 
 STATEMENT = (
     "In trials of 8 to 100 reps without any effect, deals as units reject at 5 % in more than 30 of 100 trials; "
-    "the default, CR2 by rep with Satterthwaite degrees of freedom, rejects in 3.5 to 6.5 of 100."
+    "the default, CR2 by rep with Satterthwaite degrees of freedom, rejects in 3.5 to 6.5 of 100, and the wild cluster bootstrap "
+    "and randomisation inference reject in at most 6.5 of 100."
 )
 LOW, HIGH, FAR_TOO_OFTEN = 0.035, 0.065, 0.30
+METHODS = ("fixed", "deals_as_units", "wild_bootstrap", "randomization")
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class FewReps:
     correlation: Annotated[float, Gt(0), Lt(1), doc("correlation of two deals of one rep")] = 0.05
     win_rate: Annotated[float, Gt(0), Lt(1), doc("share of the deals that is won")] = 0.4
     alpha: Annotated[float, Gt(0), Le(0.5), doc("nominal error rate")] = 0.05
+    draws: Annotated[int, Ge(99), doc("draws of the wild bootstrap and of assignments")] = 399
     seed: Annotated[int, Ge(0), doc("what the random numbers start from")] = 1
 
     def __post_init__(self) -> None:
@@ -41,27 +46,31 @@ def simulate(settings: FewReps) -> pd.DataFrame:
     """Return the share of rejections, in a world without effect, by number of reps and method."""
     rows = []
     for count in settings.reps:
-        rng = stream(settings.seed, f"{count} reps")
-        rejected = np.array([_rejections(settings, count, rng) for _ in range(settings.worlds)])
-        for method, share in zip(("fixed", "deals_as_units"), rejected.mean(axis=0), strict=True):
+        rng, redrawing = stream(settings.seed, f"{count} reps"), stream(settings.seed, f"{count} reps, drawn anew")
+        rejected = np.array([_rejections(settings, count, rng, redrawing) for _ in range(settings.worlds)])
+        for method, share in zip(METHODS, rejected.mean(axis=0), strict=True):
             error = float(np.sqrt(share * (1 - share) / settings.worlds))
             rows.append({"reps": count, "method": method, "rejected": float(share), "error": error, "worlds": settings.worlds})
     return pd.DataFrame(rows)
 
 
 def verdict(table: pd.DataFrame) -> tuple[bool, str]:
-    """Judge the two halves of the statement; a cell is outside when it is so by more than two Monte Carlo errors."""
-    fixed, deals = (table[table["method"] == name] for name in ("fixed", "deals_as_units"))
+    """Judge the parts of the statement; a cell is outside when it is so by more than two Monte Carlo errors."""
+    fixed, deals, wild, redrawn = (table[table["method"] == name] for name in METHODS)
     sized = ((fixed["rejected"] + 2 * fixed["error"] >= LOW) & (fixed["rejected"] - 2 * fixed["error"] <= HIGH)).all()
+    careful = all((one["rejected"] - 2 * one["error"] <= HIGH).all() for one in (wild, redrawn))
     misled = (deals["rejected"] + 2 * deals["error"] > FAR_TOO_OFTEN).all()
     listed = "; ".join(
-        f"{reps} reps: {100 * right:.1f} % by rep, {100 * wrong:.1f} % by deal"
-        for reps, right, wrong in zip(fixed["reps"], fixed["rejected"], deals["rejected"], strict=True)
+        f"{reps} reps: {100 * right:.1f} % by rep, {100 * wrong:.1f} % by deal, {100 * signs:.1f} % by wild bootstrap, "
+        f"{100 * drawn:.1f} % by randomisation"
+        for reps, right, wrong, signs, drawn in zip(
+            fixed["reps"], *(one["rejected"] for one in (fixed, deals, wild, redrawn)), strict=True
+        )
     )
-    return bool(sized and misled), f"Rejected without an effect, {table['worlds'].iloc[0]:,} trials each: {listed}."
+    return bool(sized and careful and misled), f"Rejected without an effect, {table['worlds'].iloc[0]:,} trials each: {listed}."
 
 
-def _rejections(settings: FewReps, count: int, rng: np.random.Generator) -> tuple[bool, bool]:
+def _rejections(settings: FewReps, count: int, rng: np.random.Generator, redrawing: np.random.Generator) -> tuple[bool, ...]:
     """Simulate one trial of beta-binomial deals, and say whether each method finds an effect where there is none."""
     size = 1 + rng.negative_binomial(*_sizes(settings), size=count)
     spread = 1 / settings.correlation - 1
@@ -69,8 +78,13 @@ def _rejections(settings: FewReps, count: int, rng: np.random.Generator) -> tupl
     won = rng.binomial(size, chance)
     arm = np.zeros(count, dtype=np.int64)
     arm[rng.permutation(count)[: count // 2]] = 1
-    by_rep = arm_contrast(won, size, arm, [-1.0, 1.0]).p_value < settings.alpha
-    return by_rep, _welch(won, size, arm) < settings.alpha
+    p_values = (
+        arm_contrast(won, size, arm, [-1.0, 1.0]).p_value,
+        _welch(won, size, arm),
+        wild_bootstrap(*moments_of_arms(won, size, arm), [-1.0, 1.0], draws=settings.draws, rng=redrawing).p_value(),
+        randomization(won, size, arm == 1, draws=settings.draws, rng=redrawing).p_value(),
+    )
+    return tuple(p <= settings.alpha for p in p_values)
 
 
 def _sizes(settings: FewReps) -> tuple[float, float]:

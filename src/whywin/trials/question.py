@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
 from typing import Annotated
 
 import pandas as pd
@@ -25,6 +27,16 @@ class Trial:
     shares: Annotated[
         tuple[tuple[str, float], ...], doc("planned share of units by arm, as [arm, share]; equal shares when not given")
     ] = ()
+    strata: Annotated[
+        tuple[str, ...], doc("columns within whose levels the units were randomised; each is the same in all deals of a unit")
+    ] = ()
+    looks: Annotated[
+        tuple[tuple[date, float], ...],
+        doc("planned looks, as [date, share of the final information], the last share 1; one look at the end when not given"),
+    ] = ()
+    look_date: Annotated[str, doc("the date by which a deal falls to a look: it counts from the first look on or after it")] = (
+        "closed"
+    )
     margin: Annotated[float, Ge(0), doc("an effect smaller than this, in points or the metric's unit, is of no interest")] = 0.0
     level: Annotated[float, Gt(0), Lt(1), doc("coverage of the intervals")] = 0.95
 
@@ -41,13 +53,26 @@ class Trial:
         """Return every way in which the question does not fit a deal table, one sentence each."""
         missing = [
             f"question.{role}: the deals have no column {name!r}{nearest(name, table.columns)}"
-            for role, name in (("arm", self.arm), ("unit", self.unit), ("metric", self.metric))
+            for role, name in self._columns()
             if name not in table.columns and not derivable(name, table.columns)
         ]
         if missing:
-            return missing
-        closed = with_derived(table[table["won"].notna()], (self.arm, self.unit, self.metric))
-        return [*self._faults_of_arms(closed), *self._faults_of_units(closed), *self._faults_of_metric(closed)]
+            return [*missing, *self._faults_of_plan()]
+        closed = with_derived(table[table["won"].notna()], [name for _, name in self._columns()])
+        return [
+            *self._faults_of_arms(closed),
+            *self._faults_of_units(closed),
+            *self._faults_of_metric(closed),
+            *self._faults_of_strata(closed),
+            *self._faults_of_plan(),
+            *self._faults_of_dates(closed),
+        ]
+
+    def _columns(self) -> Iterator[tuple[str, str]]:
+        yield from (("arm", self.arm), ("unit", self.unit), ("metric", self.metric))
+        yield from (("strata", name) for name in self.strata)
+        if self.looks:
+            yield "look_date", self.look_date
 
     def _faults_of_arms(self, closed: pd.DataFrame) -> Iterator[str]:
         arms = sorted(closed[self.arm].dropna().astype(str).unique())
@@ -84,3 +109,42 @@ class Trial:
             yield f"question.metric: {self.metric} is missing in every closed deal"
         elif (values.dropna() == values.dropna().iloc[0]).all():
             yield f"question.metric: {self.metric} is {values.dropna().iloc[0]:g} in every closed deal; there is nothing to compare"
+
+    def _faults_of_strata(self, closed: pd.DataFrame) -> Iterator[str]:
+        taken = sorted({self.unit, self.arm, self.metric} & set(self.strata))
+        if taken or len(set(self.strata)) < len(self.strata):
+            named = f"{', '.join(taken)} is the question's own" if taken else "a column is named twice"
+            yield f"question.strata: {named}; name columns that were known of a {self.unit} when it was assigned, each once"
+            return
+        levels = closed[[self.unit, self.arm, *self.strata]].dropna(subset=[self.unit, self.arm]).astype("string")
+        for name in self.strata:
+            pairs = levels[[self.unit, name]].fillna("(missing)").drop_duplicates()
+            several = sorted(pairs.loc[pairs[self.unit].duplicated(), self.unit].unique())
+            if several:
+                yield (
+                    f"question.strata: {name} changes within {len(several):,} {self.unit}(s), such as {', '.join(several[:3])}; "
+                    f"a stratum is what was known of a {self.unit} when it was assigned"
+                )
+        if not self.strata:
+            return
+        there = levels.fillna("(missing)").groupby(list(self.strata))[self.arm].agg(set)
+        for arm in sorted(set(levels[self.arm]) - {self.control}):
+            if not there.map({arm, self.control}.issubset).any():
+                yield f"question.strata: no stratum of {', '.join(self.strata)} has {self.unit}s of both {arm!r} and {self.control!r}"
+
+    def _faults_of_plan(self) -> Iterator[str]:
+        shares = [share for _, share in self.looks]
+        listed = ", ".join(f"{share:g}" for share in shares)
+        if any(not 0 < share <= 1 for share in shares):
+            yield f"question.looks: a share of the information must be above 0 and at most 1, got {listed}"
+        elif shares and (shares[-1] != 1 or any(later <= earlier for earlier, later in pairwise(shares))):
+            yield f"question.looks: the shares of the information must rise from look to look and end at 1, got {listed}"
+        if any(later <= earlier for (earlier, _), (later, _) in pairwise(self.looks)):
+            yield f"question.looks: the dates must rise from look to look, got {', '.join(str(day) for day, _ in self.looks)}"
+
+    def _faults_of_dates(self, closed: pd.DataFrame) -> Iterator[str]:
+        if self.looks and not pd.api.types.is_datetime64_any_dtype(closed[self.look_date]):
+            yield f"question.look_date: {self.look_date} must be a date, got {str(closed[self.look_date].iloc[0])!r}; use closed or created"
+        elif self.looks and closed[self.look_date].isna().any():
+            count = int(closed[self.look_date].isna().sum())
+            yield f"question.look_date: {self.look_date} is missing in {count:,} closed deals, which then belong to no look"
