@@ -29,13 +29,14 @@ class Priors:
 
     def log_density(self, log_sd: Floats) -> Floats:
         """Return the log prior density of log standard deviations, up to a constant."""
-        match self.family:
-            case "half_normal":
-                return log_sd - 0.5 * np.exp(2 * log_sd) / self.spread**2
-            case "half_cauchy":
-                return log_sd - np.log1p(np.exp(2 * log_sd) / self.spread**2)
-            case "inverse_gamma":
-                return -2 * self.spread * log_sd - self.spread * np.exp(-2 * log_sd)
+        with np.errstate(over="ignore"):  # far out the density is nought, and its logarithm minus infinity
+            match self.family:
+                case "half_normal":
+                    return log_sd - 0.5 * np.exp(2 * log_sd) / self.spread**2
+                case "half_cauchy":
+                    return log_sd - np.log1p(np.exp(2 * log_sd) / self.spread**2)
+                case "inverse_gamma":
+                    return -2 * self.spread * log_sd - self.spread * np.exp(-2 * log_sd)
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
         """Return draws of standard deviations from their prior."""
