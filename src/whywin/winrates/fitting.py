@@ -57,7 +57,7 @@ def fit(pieces: Pieces, priors: Priors, effort: Effort, rng: np.random.Generator
         for denser, own in zip(DENSER, fast.spawn(len(DENSER)), strict=True):
             tree = _fast(pieces, priors, effort, own, denser)
             tried.append(f"Laplace with importance sampling{' at more points' * (denser > 1)}: k-hat {tree.attrs['khat']:.2f}")
-            if trusted(tree, TRUSTED):
+            if trusted(tree, TRUSTED) or engine == "laplace":
                 break
         if engine == "laplace" or trusted(tree, TRUSTED):
             return _marked(tree, engine="laplace", tried=tried)

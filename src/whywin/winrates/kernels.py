@@ -2,7 +2,8 @@
 
 Import this module inside functions only: Numba takes half a second. The design is never written out: a cell has one effect of each
 term, and an effect is a few coordinates. Every function takes it as ``position`` (cells × terms: which effect; effect 0 is the
-intercept's) and ``value``, ``column``, ``start`` (effects × coordinates, compressed rows).
+intercept's) and ``value``, ``column``, ``start`` (effects × coordinates, compressed rows); ``dense`` is the same matrix written out
+where most of it is not zero, and empty otherwise.
 """
 # mypy: disable-error-code="untyped-decorator"
 
@@ -90,10 +91,12 @@ def by_effects(weight: Any, position: Any, count: int) -> Any:
 
 
 @compiled
-def curvature(weight: Any, position: Any, value: Any, column: Any, start: Any, size: int) -> Any:
+def curvature(weight: Any, position: Any, value: Any, column: Any, start: Any, dense: Any, size: int) -> Any:
     """Return the design's weighted cross-product by coordinate: counted by effect first, where a cell has one entry a term."""
     count = start.shape[0] - 1
     by_effect = by_effects(weight, position, count)
+    if dense.shape[0] > 0:
+        return dense.T @ (by_effect @ dense)
     half = np.zeros((count, size))
     for i in range(count):
         for r in range(count):
@@ -109,8 +112,10 @@ def curvature(weight: Any, position: Any, value: Any, column: Any, start: Any, s
 
 
 @compiled
-def leverages(covariance: Any, position: Any, value: Any, column: Any, start: Any) -> Any:
-    """Return the variance of each cell's log odds under a covariance of the coordinates."""
+def effects_covariance(covariance: Any, value: Any, column: Any, start: Any, dense: Any) -> Any:
+    """Return the covariance of the effects from that of the coordinates."""
+    if dense.shape[0] > 0:
+        return dense @ covariance @ dense.T
     count, size = start.shape[0] - 1, covariance.shape[0]
     half = np.zeros((count, size))
     for r in range(count):
@@ -121,6 +126,13 @@ def leverages(covariance: Any, position: Any, value: Any, column: Any, start: An
         for r in range(count):
             for p in range(start[r], start[r + 1]):
                 by_effect[i, r] += half[i, column[p]] * value[p]
+    return by_effect
+
+
+@compiled
+def leverages(covariance: Any, position: Any, value: Any, column: Any, start: Any, dense: Any) -> Any:
+    """Return the variance of each cell's log odds under a covariance of the coordinates."""
+    by_effect = effects_covariance(covariance, value, column, start, dense)
     found = np.full(position.shape[0], by_effect[0, 0])
     for c in range(position.shape[0]):
         for k in range(position.shape[1]):
@@ -154,7 +166,7 @@ def solve(factor: Any, right: Any) -> Any:
 @compiled
 def mode(
     x: Any, variance: Any, tolerance: float,
-    position: Any, deals: Any, won: Any, centre: float, value: Any, column: Any, start: Any, gaussian: bool,
+    position: Any, deals: Any, won: Any, centre: float, value: Any, column: Any, start: Any, dense: Any, gaussian: bool,
 ) -> Any:  # fmt: skip
     """Return the mode, the Cholesky factor of the curvature beside it, the log marginal likelihood, and whether it was found."""
     odds = log_odds(x, position, centre, value, column, start)
@@ -164,7 +176,7 @@ def mode(
     for _ in range(STEPS):
         residual, bend, _ = derivatives(odds, deals, won, gaussian)
         slope = slopes(residual, position, value, column, start, x.shape[0]) - x / variance
-        precision = curvature(bend, position, value, column, start, x.shape[0])
+        precision = curvature(bend, position, value, column, start, dense, x.shape[0])
         for j in range(x.shape[0]):
             precision[j, j] += 1.0 / variance[j]
         factor = np.linalg.cholesky(precision)
@@ -188,7 +200,7 @@ def mode(
 @compiled
 def gradient(
     x: Any, factor: Any, variance: Any, changes: Any,
-    position: Any, deals: Any, won: Any, centre: float, value: Any, column: Any, start: Any, gaussian: bool,
+    position: Any, deals: Any, won: Any, centre: float, value: Any, column: Any, start: Any, dense: Any, gaussian: bool,
 ) -> Any:  # fmt: skip
     """Return the log marginal likelihood's gradient by hyperparameter, the mode's, and how far the mean lies off the mode.
 
@@ -199,7 +211,7 @@ def gradient(
     covariance = inverse.T @ inverse
     odds = log_odds(x, position, centre, value, column, start)
     third = derivatives(odds, deals, won, gaussian)[2]
-    weight = third * leverages(covariance, position, value, column, start)
+    weight = third * leverages(covariance, position, value, column, start, dense)
     pull = covariance @ slopes(weight, position, value, column, start, size)
     each = 0.5 * (x * x - variance + np.diag(covariance) - pull * x) / variance**2
     moved = covariance @ (changes * (x / variance**2).reshape(-1, 1))
@@ -209,21 +221,21 @@ def gradient(
 @compiled
 def shift(
     x: Any, factor: Any,
-    position: Any, deals: Any, won: Any, centre: float, value: Any, column: Any, start: Any, gaussian: bool,
+    position: Any, deals: Any, won: Any, centre: float, value: Any, column: Any, start: Any, dense: Any, gaussian: bool,
 ) -> Any:  # fmt: skip
     """Return how far the posterior mean lies off the mode, to first order in the likelihood's third derivative."""
     inverse = np.linalg.inv(factor)
     covariance = inverse.T @ inverse
     odds = log_odds(x, position, centre, value, column, start)
     third = derivatives(odds, deals, won, gaussian)[2]
-    weight = third * leverages(covariance, position, value, column, start)
+    weight = third * leverages(covariance, position, value, column, start, dense)
     return -0.5 * (covariance @ slopes(weight, position, value, column, start, x.shape[0]))
 
 
 @compiled
 def ratios(
     x: Any, factor: Any, variance: Any, normal: Any, off: Any,
-    position: Any, deals: Any, won: Any, centre: float, value: Any, column: Any, start: Any, gaussian: bool,
+    position: Any, deals: Any, won: Any, centre: float, value: Any, column: Any, start: Any, _dense: Any, gaussian: bool,
 ) -> Any:  # fmt: skip
     """Return draws of the Gaussian (one a row of `normal`) and their log ratio of the exact joint density to the Gaussian's.
 

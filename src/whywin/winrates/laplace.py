@@ -10,12 +10,15 @@ Bell (2016), TMB: automatic differentiation and Laplace approximation, Journal o
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from whywin.winrates.pieces import Pieces
+
+FILLED: Final = 0.15
 
 Floats = NDArray[np.float64]
 
@@ -31,12 +34,23 @@ class Field:
     value: Floats
     column: Any
     start: Any
+    dense: Floats
     gaussian: bool
 
     @property
     def given(self) -> tuple[Any, ...]:
         """The arguments of every kernel, in order."""
-        return self.position, self.deals, self.won, self.centre, self.value, self.column, self.start, self.gaussian
+        return self.position, self.deals, self.won, self.centre, self.value, self.column, self.start, self.dense, self.gaussian
+
+
+def _written_out(basis: csr_array) -> Floats:
+    """The basis with the intercept in front, where so much of it is filled that loops over its entries are slower than products."""
+    effects, coordinates = basis.shape
+    if basis.nnz < FILLED * effects * coordinates:
+        return np.zeros((0, 0))
+    whole = np.zeros((effects + 1, coordinates + 1))
+    whole[0, 0], whole[1:, 1:] = 1.0, basis.toarray()
+    return whole
 
 
 def field_of(pieces: Pieces, centre: float) -> Field:
@@ -51,5 +65,6 @@ def field_of(pieces: Pieces, centre: float) -> Field:
         value=np.concatenate([[1.0], basis.data]),
         column=np.concatenate([[0], basis.indices.astype(np.int64) + 1]),
         start=np.concatenate([[0], basis.indptr.astype(np.int64) + 1]),
+        dense=_written_out(basis),
         gaussian=pieces.family == "normal",
     )

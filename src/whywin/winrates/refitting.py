@@ -1,6 +1,5 @@
 """The hierarchical model fitted again, to fewer deals or with fewer effects: quickly, since a check does so several times."""
 
-import warnings
 from typing import Any, Final
 
 import numpy as np
@@ -46,11 +45,7 @@ def refitted(method: Any, structure: Structure, cells: pd.DataFrame, rng: np.ran
 
 def _drawn(pieces: Pieces, priors: Priors, points: int, rng: np.random.Generator) -> Any:
     each = int(np.clip(WORK // (points * len(pieces.deals)), 1, EACH))
-    with (
-        warnings.catch_warnings()
-    ):  # a far point has a deviation whose square is infinite: its prior density is nothing, as it should
-        warnings.filterwarnings("ignore", "overflow encountered in exp", RuntimeWarning)
-        weighted = explore(pieces, priors, points, each, rng)
+    weighted = explore(pieces, priors, points, each, rng)
     chosen = resampled(weighted, min(DRAWS, len(weighted.log_weight)), rng)[None]
     x = weighted.x[chosen]
     tree = tree_of(pieces, x[..., 0] + priors.centre, np.exp(weighted.log_sd[chosen]), x[..., 1:])
