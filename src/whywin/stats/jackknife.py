@@ -64,7 +64,8 @@ def share_interval(share: Contrast, groups: int, level: float) -> tuple[float, f
     q = float(student.ppf(0.5 + level / 2, share.degrees)) ** 2
     centre = (p + q / (2 * n)) / (1 + q / n)
     half = np.sqrt(q) / (1 + q / n) * np.sqrt(spread / n + q / (4 * n**2))
-    return max(float(centre - half), 0.0), min(float(centre + half), 1.0)
+    # The share lies within its interval: at 0 and 1, where the end is the share itself, rounding may say otherwise.
+    return max(min(float(centre - half), p), 0.0), min(max(float(centre + half), p), 1.0)
 
 
 def joint_test(values: ArrayLike, without: ArrayLike, degrees: float) -> tuple[float, float]:
