@@ -23,7 +23,10 @@ _ROOMS: Final[Mapping[Kind, str]] = {"winrates": "winrates", "effect": "effects"
 
 
 class Method(Protocol):
-    """One way to answer a kind of question: a frozen dataclass whose fields are its settings."""
+    """One way to answer a kind of question: a frozen dataclass whose fields are its settings.
+
+    A method that cannot answer every question of its kind has `faults(question) -> list[str]` too: what the question lacks for it.
+    """
 
     design: Any  # ClassVar[Design]: what kind of evidence it is; the run's checks make the grade of it
 
@@ -49,7 +52,7 @@ class Checker(Protocol):
 class Wording(Protocol):
     """The module ``wording.py`` of a room: how its answers are said, and which checks its grades require."""
 
-    REQUIRED: tuple[str, ...]
+    REQUIRED: Mapping[Design, tuple[str, ...]]  # checks that must have run and passed for a design's own grade
 
     def sentence(self, question: Any, evidence: Evidence, grade: Grade) -> str:
         """Return the answer in one sentence, worded as the grade allows."""

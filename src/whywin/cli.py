@@ -2,12 +2,12 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from whywin.commands.options import PORT, STORE, Overrides, Port, Quiet, StoreFolder, Verbose, mending
 
 if TYPE_CHECKING:  # everything is imported by the command that needs it, so that --help answers at once
     from whywin.runner import Finished
@@ -19,16 +19,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, such as question.margin=2.")
-]
-StoreFolder = Annotated[Path, typer.Option("--store", envvar="WHYWIN_STORE", help="The folder of the MLflow store.")]
-Port = Annotated[int, typer.Option(min=1, max=65535, envvar="WHYWIN_PORT", help="The port of the MLflow UI.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the answer alone, and no progress.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print every estimate and every check.")]
-STORE = Path("mlruns")
-PORT = 5000
 
 
 def main() -> None:
@@ -53,20 +43,6 @@ def everywhere(
     """Where the win rate moved, what would move it, and whether what was tried worked."""
 
 
-@contextmanager
-def _mending() -> Iterator[None]:
-    """Turn what the caller can mend into sentences and exit code 2."""
-    from whywin.errors import WhywinError
-
-    try:
-        yield
-    except WhywinError as error:
-        from whywin.terminal import show_faults
-
-        show_faults(error)
-        raise typer.Exit(2) from None
-
-
 @app.command()
 def run(
     configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="One YAML file a plan.")],
@@ -83,7 +59,7 @@ def run(
 
 def _run(path: Path, overrides: list[str], store: Path, port: int, *, quiet: bool, verbose: bool) -> int:
     try:
-        with _mending():
+        with mending():
             from whywin.runner import execute
             from whywin.terminal import progress
 
@@ -117,7 +93,7 @@ def check(
     quarantine: Annotated[Path | None, typer.Option(help="Write the rows that break the contract to this CSV file.")] = None,
 ) -> None:
     """Look at a config and its data, and run nothing."""
-    with _mending():
+    with mending():
         from whywin.deals.contract import ContractError
         from whywin.runner import examine
         from whywin.sources import write_quarantine
@@ -166,7 +142,7 @@ def simulate(
     overrides: Overrides = None,
 ) -> None:
     """Write the tables of a made-up market and the truth about it as CSV files."""
-    with _mending():
+    with mending():
         from whywin.runner import write_world
         from whywin.terminal import OUT
 
@@ -180,7 +156,7 @@ def compare(
     store: StoreFolder = STORE,
 ) -> None:
     """Say what differs between recorded runs: plans, data, versions, and estimates beyond their intervals."""
-    with _mending():
+    with mending():
         from whywin import tracking
         from whywin.terminal import OUT, table_of
 
@@ -198,7 +174,7 @@ def predict(
     store: StoreFolder = STORE,
 ) -> None:
     """Say of new deals how likely they are won, by the model of a recorded run of win rates."""
-    with _mending():
+    with mending():
         from whywin.runner import predict as predicted
         from whywin.sources import write_table
         from whywin.terminal import ERR
@@ -214,7 +190,7 @@ def predict(
 @app.command()
 def ui(store: StoreFolder = STORE, port: Port = PORT) -> None:
     """Open MLflow on this store, on this machine only."""
-    with _mending():
+    with mending():
         from whywin import tracking
         from whywin.terminal import OUT
 
@@ -236,7 +212,7 @@ def _program() -> str:
 @app.command()
 def demo(store: StoreFolder = STORE, port: Port = PORT, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Run the three questions on the embedded market, whose truth is known."""
-    with _mending():
+    with mending():
         from whywin.runner import demonstration
 
         paths = demonstration()

@@ -99,7 +99,7 @@ def study(
         QuestionError: the question does not fit the table; every reason at once.
     """
     kept = deals if isinstance(deals, Deals) else keep_contract(deals, plan.deals)
-    faults = plan.question.faults(kept.table)
+    faults = [*plan.question.faults(kept.table), *_unfit(plan)]
     if faults:
         raise QuestionError(faults)
     answers = _answers(plan, kept, notify)
@@ -113,7 +113,8 @@ def study(
     for answer in answers:
         own = answer.evidence.with_checks(check for check in checks if check.method == answer.label)
         evidence[answer.label] = own
-        grades[answer.label] = grade(catalogue.design_of(answer.method), (*run_checks, *own.checks), wording.REQUIRED)
+        required = wording.REQUIRED.get(catalogue.design_of(answer.method), ())
+        grades[answer.label] = grade(catalogue.design_of(answer.method), (*run_checks, *own.checks), required)
     first = plan.headline
     sentence = wording.sentence(plan.question, evidence[first], grades[first])
     return Run(plan, evidence, run_checks, grades, sentence, kept, versions(), truth)
@@ -122,6 +123,12 @@ def study(
 def versions() -> dict[str, str]:
     """Return the versions of whywin and of the packages that its numbers depend on."""
     return {name: version(name) for name in VERSIONED}
+
+
+def _unfit(plan: Plan) -> list[str]:
+    """Return why methods cannot answer the question; a method that can answer any of its kind has no `faults`."""
+    askers = {label: method for label, method in plan.methods.items() if hasattr(method, "faults")}
+    return [f"{label}: {fault}" for label, method in askers.items() for fault in method.faults(plan.question)]
 
 
 def _answers(plan: Plan, deals: Deals, notify: Callable[[str], None]) -> tuple[Answered, ...]:

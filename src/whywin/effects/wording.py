@@ -1,11 +1,14 @@
 """How answers about effects are said, and what their grades require."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from whywin.effects.question import Effect
-from whywin.evidence import WORDING, Evidence, Grade, with_sign
+from whywin.evidence import WORDING, Design, Evidence, Grade, with_sign
 
-REQUIRED: Final = ("identification", "overlap", "balance", "placebo", "hidden_confounder")
+REQUIRED: Final[Mapping[Design, tuple[str, ...]]] = {
+    "adjusted": ("identification", "overlap", "balance", "placebo", "hidden_confounder"),
+}
 
 
 def sentence(question: Effect, evidence: Evidence, grade: Grade) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from whywin.catalogue import Kind, kind_of, wording
+from whywin.catalogue import Kind, design_of, kind_of, wording
 from whywin.deals.table import Deals
 from whywin.evidence import Check, Estimate
 from whywin.plan import File, Simulated, Source
@@ -128,7 +128,9 @@ def not_run(run: Run) -> list[str]:
     if run.grade == "E":
         return []
     ran = {check.name for check in (*run.checks, *run.headline.checks)}
-    return [readable(name) for name in wording(kind_of(run.plan.question)).REQUIRED if name not in ran]
+    design = design_of(run.plan.methods[run.plan.headline])
+    wanted = wording(kind_of(run.plan.question)).REQUIRED.get(design, ())
+    return [readable(name) for name in wanted if name not in ran]
 
 
 def truth_sentence(run: Run) -> str:

@@ -1,11 +1,12 @@
 """How answers of trials are said, and what their grades require."""
 
+from collections.abc import Mapping
 from typing import Final
 
-from whywin.evidence import WORDING, Estimate, Evidence, Grade, with_sign
+from whywin.evidence import WORDING, Design, Estimate, Evidence, Grade, with_sign
 from whywin.trials.question import Trial
 
-REQUIRED: Final = ("unit_of_analysis", "sample_ratio", "few_units")
+REQUIRED: Final[Mapping[Design, tuple[str, ...]]] = {"randomised": ("unit_of_analysis", "sample_ratio", "few_units")}
 
 
 def sentence(question: Trial, evidence: Evidence, grade: Grade) -> str:

@@ -1,15 +1,16 @@
 """How answers about win rates are said, and what their grades require."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import pandas as pd
 
 from whywin.deals.derived import period_span
-from whywin.evidence import Estimate, Evidence, Grade
+from whywin.evidence import Design, Estimate, Evidence, Grade
 from whywin.winrates.question import WinRates
 from whywin.winrates.sayings import decomposed, driven, measured, percent, periods, points, ripened
 
-REQUIRED: Final[tuple[str, ...]] = ()
+REQUIRED: Final[Mapping[Design, tuple[str, ...]]] = {}
 
 
 def sentence(question: WinRates, evidence: Evidence, grade: Grade) -> str:  # noqa: ARG001 - every answer here is a description
