@@ -10,7 +10,7 @@ import pytest
 
 from whywin.stats.split_student import SplitStudent
 from whywin.winrates import convergence, fitting
-from whywin.winrates.exploring import _climb, _Marginal, explore, resampled
+from whywin.winrates.exploring import _climb, _Marginal, _reaching, explore, resampled
 from whywin.winrates.fitting import fit
 from whywin.winrates.methods.hierarchical import Hierarchical
 from whywin.winrates.pieces import Pieces, pieces_of
@@ -126,6 +126,17 @@ def test_a_two_piece_student_density_integrates_to_one() -> None:
     for edge in (-1.0, 0.5, 1.0, 1.4):
         assert (points < edge).mean() == pytest.approx(np.trapezoid(density[grid <= edge], grid[grid <= edge]), abs=2e-3)
     assert density[np.searchsorted(grid, 1.0) - 1] == pytest.approx(density[np.searchsorted(grid, 1.0) + 1], rel=1e-2)
+
+
+def test_a_point_far_out_weighs_nothing_and_harms_nothing() -> None:
+    """Heavy tails propose standard deviations whose squares no float holds: the proposal made of the weights stays finite, its density too."""
+    log_sd = np.array([[-3.0], [-2.0], [-6.0], [900.0]])
+
+    part = _reaching(log_sd, np.array([0.5, 0.3, 0.2, 0.0]))
+
+    assert np.isfinite(part.scale).all()
+    assert np.isfinite(part.log_density(log_sd)[:3]).all()
+    assert part.log_density(log_sd)[3] == -np.inf
 
 
 def test_levels_that_are_all_alike_leave_nothing_to_explore(fitted: Callable) -> None:

@@ -203,7 +203,7 @@ def _reaching(log_sd: Floats, weight: Floats) -> LogHalfStudent:
     mean = weight @ log_sd
     scale = np.sqrt(weight @ (log_sd - mean) ** 2)
     loose = scale > LOOSE
-    size = np.sqrt(weight @ np.exp(2 * log_sd))
+    size = np.sqrt(weight @ np.exp(2 * np.minimum(log_sd, HIGHEST)))  # a point far out weighs nothing, and must not overflow
     return LogHalfStudent(loose, mean, np.where(loose, size, np.maximum(scale, 1e-3)), FREEDOM)
 
 
