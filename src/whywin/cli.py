@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from whywin.commands import claims
 from whywin.commands.options import PORT, STORE, Overrides, Port, Quiet, StoreFolder, Verbose, mending
 
 if TYPE_CHECKING:  # everything is imported by the command that needs it, so that --help answers at once
@@ -221,3 +222,6 @@ def demo(store: StoreFolder = STORE, port: Port = PORT, quiet: Quiet = False, ve
 
     OUT.print(f"\nThree runs are recorded. Look into them with: {_program()} ui", markup=False, highlight=False)
     raise typer.Exit(max(codes))
+
+
+claims.add_to(app)

@@ -4,6 +4,7 @@ WhywinError
 ├── ConfigError      a plan cannot be read or does not make sense
 ├── DataError        a table is missing, unreadable, or breaks its contract
 ├── QuestionError    the question does not fit the deals that were given
+├── ClaimError       a claim cannot be made, or the ledger was changed
 └── TrackingError    the record of runs cannot be opened or written
 
 Anything else that escapes whywin is a bug and is left to crash.
@@ -32,6 +33,10 @@ class DataError(WhywinError):
 
 class QuestionError(WhywinError):
     """The question does not fit the deals that were given."""
+
+
+class ClaimError(WhywinError):
+    """A claim cannot be made, or the ledger was changed after it was written."""
 
 
 class TrackingError(WhywinError):

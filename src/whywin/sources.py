@@ -12,6 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from whywin.deals.contract import Contract
+from whywin.deals.interventions import Interventions, with_interventions
 from whywin.errors import DataError, nearest
 from whywin.plan import File, Join, Replacements, Simulated, Source
 
@@ -35,27 +37,39 @@ class Table:
     described: str
 
 
-def read(source: Source) -> Table:
-    """Read a table of deals, with further tables joined to it.
+def read(source: Source, contract: Contract | None = None) -> Table:
+    """Read a table of deals, with further tables and what logs of interventions say joined to it.
+
+    Args:
+        source: where the deals are.
+        contract: whose mapping says which columns of the table a log needs; they have their standard names when not given.
 
     Raises:
         DataError: a file is missing, unreadable, empty or of an unknown kind, or a join does not fit; every fault at once.
     """
-    return _simulated(source) if isinstance(source, Simulated) else _file(source)
+    names = contract or Contract()
+    return _simulated(source, names) if isinstance(source, Simulated) else _file(source, names)
 
 
-def _simulated(source: Simulated) -> Table:
+def _simulated(source: Simulated, contract: Contract) -> Table:
     from whywin.worlds.market import simulate
 
     world = simulate(source.world)
     frame = world.tables[source.table]
     truth = world.truth[world.truth["table"] == source.table].drop(columns="table").reset_index(drop=True)
-    return Table(frame, truth, f"A made-up market, table {source.table}: {len(frame):,} rows")
+    said = [f"A made-up market, table {source.table}: {len(frame):,} rows"]
+    for log in source.interventions:
+        if log.path is not None:
+            raise DataError("source.interventions: a made-up market has a log of its own; leave path out")
+        frame = with_interventions(frame, world.tables["interventions"], log, contract)
+        said.append(_logged(frame, log))
+    return Table(frame, truth, "; ".join(said))
 
 
-def _file(source: File) -> Table:
-    parts: tuple[File | Join, ...] = (source, *source.join)
-    faults = [fault for part in parts for fault in _faults_of_path(part)]
+def _file(source: File, contract: Contract) -> Table:
+    logs = [_Log(log.path, log.separator, log.table) for log in source.interventions if log.path is not None]
+    faults = [fault for part in (source, *source.join, *logs) for fault in _faults_of_path(part)]
+    faults += ["source.interventions: path is missing; name the log's file" for log in source.interventions if log.path is None]
     if faults:
         raise DataError(faults)
     frame = _replaced(_rows(source.path, source.separator, source.table), source.replace, source.path)
@@ -63,10 +77,26 @@ def _file(source: File) -> Table:
     for join in source.join:
         frame, words = _joined(frame, join)
         said.append(words)
+    for log, rules in zip(logs, source.interventions, strict=True):
+        frame = with_interventions(frame, _rows(log.path, log.separator, log.table), rules, contract)
+        said.append(f"{log.path.name}: {_logged(frame, rules)}")
     return Table(frame, None, "; ".join(said))
 
 
-def _faults_of_path(part: File | Join) -> Iterator[str]:
+@dataclass(frozen=True)
+class _Log:
+    """Where a log of interventions lies."""
+
+    path: Path
+    separator: str | None
+    table: str | None
+
+
+def _logged(frame: pd.DataFrame, log: Interventions) -> str:
+    return ", ".join(f"{kind} in {int(frame[column].sum()):,} deals" for kind, column in log.kinds.items())
+
+
+def _faults_of_path(part: File | Join | _Log) -> Iterator[str]:
     path = part.path
     if path.is_dir():
         yield f"{path}: is a folder; name the file in it"
@@ -224,6 +254,52 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
         DataError: the folder cannot be made or written to.
     """
     _whole(path, lambda temporary: frame.to_csv(temporary, index=False))
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text; the file is there whole or not at all.
+
+    Raises:
+        DataError: the folder cannot be made or written to.
+    """
+
+    def write(temporary: Path) -> None:
+        temporary.write_text(text, encoding="utf-8")
+
+    _whole(path, write)
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text.
+
+    Raises:
+        DataError: there is no such file, or it is no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'it is no UTF-8 text'}); name another file"
+        ) from error
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let one process at a time read a file's end and write behind it.
+
+    Raises:
+        DataError: another process holds it for too long, or the folder cannot be written to.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=20):
+            yield
+    except Timeout as error:
+        raise DataError(f"{path}: another process has been writing it for 20 seconds; wait for it to end") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror or error}): choose another folder, or make room") from error
 
 
 def _whole(path: Path, write: Callable[[Path], None]) -> None:

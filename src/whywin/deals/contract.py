@@ -42,6 +42,10 @@ class Contract:
         "open",
     )
     as_of: Annotated[date | None, doc("the day the table was exported; the latest date in it when not given")] = None
+    known_on: Annotated[
+        date | None,
+        doc("take the deals as they stood at the end of this day: later ones are left out, and what closed later is still open"),
+    ] = None
     drop_duplicate_rows: Annotated[
         bool, doc("count rows that are alike in every column once; say so before the data are looked at")
     ] = False

@@ -1,5 +1,6 @@
 """From a CRM's table to deals that keep the contract."""
 
+from datetime import date
 from hashlib import sha256
 
 import numpy as np
@@ -34,9 +35,32 @@ def keep_contract(raw: pd.DataFrame, contract: Contract) -> Deals:
     if share > contract.max_bad_share:
         raise ContractError(_refusal(cases, share, len(quarantine), contract), quarantine)
     table = understood.table.drop(index=quarantine["row"]).reset_index(drop=True)
+    if contract.known_on is not None:
+        table = as_known_on(table, contract.known_on)
     if not table["won"].notna().any():
         raise DataError("no deal is closed: a win rate needs deals that were won or lost; look at deals.won and deals.lost")
     return Deals(table, quality_of(understood, cases, contract, copies), quarantine, fingerprint(table))
+
+
+def as_known_on(table: pd.DataFrame, day: date) -> pd.DataFrame:
+    """Return the deals as they stood at the end of a day: those created later are left out, and those closed later are open.
+
+    Of the other columns it is not known when they were written: they stay as they are.
+
+    Raises:
+        DataError: the table has no column of when a deal was created or closed, or no deal was created by then.
+    """
+    missing = [name for name in ("created", "closed") if name not in table]
+    if missing:
+        raise DataError([f"deals.known_on: the deals have no column {name}; map it under deals.columns" for name in missing])
+    after = pd.Timestamp(day) + pd.Timedelta(days=1)
+    table = table[table["created"] < after].reset_index(drop=True)
+    if not len(table):
+        raise DataError(f"deals.known_on: no deal was created by {day}; name a later day")
+    later = table["closed"] >= after
+    return table.assign(
+        won=table["won"].mask(later), outcome=table["outcome"].mask(later, "open"), closed=table["closed"].mask(later)
+    )
 
 
 def _hashable(raw: pd.DataFrame) -> pd.DataFrame:

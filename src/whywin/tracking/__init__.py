@@ -27,6 +27,7 @@ input example; ``mlflow.pyfunc.load_model("runs:/<child run>/winrates")`` gives 
 """
 
 from whywin.tracking.comparison import Comparison, compare
+from whywin.tracking.ledger import append, ledger
 from whywin.tracking.reading import Recorded, kept_model, latest, recorded
 from whywin.tracking.recording import Recording, recording
 from whywin.tracking.store import Store, open_store
@@ -37,9 +38,11 @@ __all__ = [
     "Recorded",
     "Recording",
     "Store",
+    "append",
     "compare",
     "kept_model",
     "latest",
+    "ledger",
     "open_store",
     "recorded",
     "recording",

@@ -86,6 +86,22 @@ class Recording:
         self._writer.tables(self._writer.parent, {"results": table})
         self._write_figures(figures or {})
 
+    def write_page(
+        self,
+        *,
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        tables: Mapping[str, pd.DataFrame],
+        figures: Mapping[str, str],
+        page: str,
+    ) -> None:
+        """Record what is no run of a plan's methods, such as the design of a trial: its numbers, its tables, and its page."""
+        points = contents.finite(Point(name, float(value)) for name, value in metrics.items())
+        self._writer.log(self._writer.parent, points=points, tags=tags)
+        self._writer.tables(self._writer.parent, tables)
+        self._write_figures(figures)
+        self.attach(PAGE, page)
+
     def attach(self, name: str, text: str | bytes) -> None:
         """Keep a further file with the run, wholly or not at all."""
         self._writer.file(self._writer.parent, name, text)

@@ -64,6 +64,12 @@ class Store:
         with told(self.root), FileLock(self.root / ".lock", timeout=CREATION):
             yield
 
+    @contextmanager
+    def appending(self) -> Iterator[None]:
+        """Let one process at a time continue the ledger: who reads its end must be the next to write."""
+        with told(self.root), FileLock(self.root / ".ledger.lock", timeout=CREATION):
+            yield
+
 
 def open_store(root: Path, notify: Callable[[str], None] = lambda _: None) -> Store:
     """Return the store below a folder; a missing one is made, and runs whose process was killed are marked FAILED.

@@ -75,6 +75,14 @@ class FittedModel:
         found = pd.DataFrame(self._intervals(cells, level), columns=list(_RATES)).assign(unseen=self._unseen(cells))
         return found.iloc[number].set_axis(deals.index)
 
+    def mean_rates(self, deals: pd.DataFrame, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return draws of the mean win rate of deals, 0 to 1; those that share an unseen level, such as the next quarter, share its draw."""
+        table = with_derived(deals, self.dimensions)
+        labels = pd.DataFrame({name: self._labels(table[name], name) for name in self.dimensions})
+        cells = labels.groupby(list(self.dimensions), sort=True).size().rename("deals").reset_index()
+        share = cells["deals"].to_numpy(np.float64) / len(deals)
+        return np.concatenate([rates @ share for rates in predicted(self.tree, cells, rng)])
+
     def faults(self, deals: pd.DataFrame, own: Mapping[str, str]) -> list[str]:
         """Return every way in which deals cannot be predicted; `own` gives a standard column's name in the reader's table."""
         return self._understood(deals, own)[1]
