@@ -125,13 +125,16 @@ def refuse_repeated(entries: Sequence[Entry], made: Claim) -> None:
             )
 
 
-def score(path: Path | None, *, store_root: Path, notify: Notify = lambda _: None) -> tuple[list[Score], list[Left]]:
+def score(
+    path: Path | None, *, store_root: Path, notify: Notify = lambda _: None, until: pd.Timestamp | None = None
+) -> tuple[list[Score], list[Left]]:
     """Score every claim that is due by new deals; return the new scores, and the claims that could not be scored.
 
     Args:
         path: the new deals, with the columns of the plans that claimed; each plan's own source is read again when not given.
         store_root: the folder of the record.
         notify: called with a few words before each step.
+        until: claims that are due later are left alone; none when not given.
 
     Raises:
         ClaimError: the ledger was changed after it was written.
@@ -139,9 +142,13 @@ def score(path: Path | None, *, store_root: Path, notify: Notify = lambda _: Non
     """
     store = tracking.open_store(store_root, notify=notify)
     scores, left = [], []
+    read: dict[str, Deals] = {}
     for entry in open_claims(tracking.ledger(store)):
+        if until is not None and pd.Timestamp(entry.claim.due) > until:
+            continue
+        notify(f"scoring claim {entry.number}")
         try:
-            plan, deals = new_deals(store, entry.claim, path)
+            plan, deals = new_deals(store, entry.claim, path, read)
             made = scored_now(entry, plan, deals)
         except WhywinError as error:
             left.append(Left(entry.number, " ".join(error.faults)))
@@ -166,8 +173,11 @@ def scored_now(entry: Entry, plan: Plan, deals: Deals) -> Score | Left:
     return scored(made, entry.number, value, count, deals.fingerprint, now())
 
 
-def new_deals(store: tracking.Store, made: Claim, path: Path | None) -> tuple[Plan, Deals]:
-    """Read the deals that came since by the plan that claimed; its `known_on` is left out, since later deals are what it takes."""
+def new_deals(store: tracking.Store, made: Claim, path: Path | None, read: dict[str, Deals]) -> tuple[Plan, Deals]:
+    """Read the deals that came since by the plan that claimed; its `known_on` is left out, since later deals are what it takes.
+
+    `read` keeps what was read already: the plans of several quarters read the same file in the same way.
+    """
     run = tracking.recorded(store, made.run)
     if sha256(run.plan_text.encode()).hexdigest() != made.config:
         raise ClaimError(f"run {made.run}: its plan was changed after the claim was made; restore the store from a copy")
@@ -178,7 +188,10 @@ def new_deals(store: tracking.Store, made: Claim, path: Path | None) -> tuple[Pl
     if source is None:
         raise ClaimError("the run's deals were given in Python; name the file of the new deals")
     plan = replace(plan, source=source, deals=replace(plan.deals, known_on=None, as_of=None))
-    return plan, keep_contract(sources.read(source).frame, plan.deals)
+    key = repr((source, plan.deals))
+    if key not in read:
+        read[key] = keep_contract(sources.read(source).frame, plan.deals)
+    return plan, read[key]
 
 
 def book(store_root: Path) -> pd.DataFrame:

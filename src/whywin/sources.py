@@ -269,6 +269,19 @@ def write_text(text: str, path: Path) -> None:
     _whole(path, write)
 
 
+def write_bytes(content: bytes, path: Path) -> None:
+    """Write a file; it is there whole or not at all.
+
+    Raises:
+        DataError: the folder cannot be made or written to.
+    """
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(content)
+
+    _whole(path, write)
+
+
 def read_text(path: Path) -> str:
     """Return a file's text.
 
@@ -281,25 +294,6 @@ def read_text(path: Path) -> str:
         raise DataError(
             f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'it is no UTF-8 text'}); name another file"
         ) from error
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Let one process at a time read a file's end and write behind it.
-
-    Raises:
-        DataError: another process holds it for too long, or the folder cannot be written to.
-    """
-    from filelock import FileLock, Timeout
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f".{path.name}.lock"), timeout=20):
-            yield
-    except Timeout as error:
-        raise DataError(f"{path}: another process has been writing it for 20 seconds; wait for it to end") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error}): choose another folder, or make room") from error
 
 
 def _whole(path: Path, write: Callable[[Path], None]) -> None:

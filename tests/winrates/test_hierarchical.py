@@ -228,3 +228,24 @@ def test_it_is_the_textbook_model(deals: pd.DataFrame) -> None:
                 )
                 < 4 * error
             )
+
+
+def test_periods_have_a_prior_of_their_own() -> None:
+    """Whatever a period is part of has the scale of periods, half of it where it is a segment's own."""
+    method = Hierarchical(spread_points=10, period_points=4)
+    cells = pd.DataFrame(
+        {
+            "region": np.repeat(["North", "South"], 3),
+            "closed_quarter": np.tile(["2023Q1", "2023Q2", "2023Q3"], 2),
+            "deals": 50,
+            "won": [20, 22, 24, 26, 28, 30],
+        }
+    )
+    structure = method.structure(WinRates(segments=("region",), time="closed"), cells)
+    pieces = structure.pieces(cells)
+    priors = method.priors_of(structure, pieces)
+
+    assert list(pieces.terms) == ["region", "closed_quarter", "region × closed_quarter"]
+    assert priors.scale / priors.spread == pytest.approx(np.array([1.0, 0.4, 0.2]))
+    draws = priors.draw(np.random.default_rng(1), (20_000, 3))
+    assert draws.mean(axis=0) / draws.mean() == pytest.approx(np.array([1.0, 0.4, 0.2]) / (1.6 / 3), rel=0.03)

@@ -13,10 +13,12 @@ import yaml
 
 from whywin.config.building import build
 from whywin.config.document import Document
+from whywin.config.graph_files import read_graph_file
 from whywin.config.overrides import overridden
 from whywin.config.paths import resolve_paths
 from whywin.config.plans import document_of, plain, plan_from
 from whywin.config.reading import read_document
+from whywin.config.reports import load_report
 from whywin.config.schema import json_schema
 from whywin.errors import ConfigError
 from whywin.plan import Plan
@@ -26,6 +28,7 @@ __all__ = [
     "flat",
     "json_schema",
     "load_plan",
+    "load_report",
     "load_settings",
     "plan_of",
     "settings_of",
@@ -50,6 +53,7 @@ def load_plan(path: str | Path, overrides: Sequence[str] = ()) -> Plan:
         script = f"experiments/{document.values['experiment']}.py"
         raise ConfigError(f"{document.place(('experiment',))}: is the config of an experiment: run python {script}")
     resolve_paths(document)
+    read_graph_file(document)
     return plan_from(document)
 
 
@@ -57,6 +61,7 @@ def plan_of(values: Mapping[str, Any]) -> Plan:
     """Make a plan from plain values, as a YAML file would hold them; faults are told with their key paths."""
     document = Document(values=deepcopy(dict(values)))
     resolve_paths(document)
+    read_graph_file(document)
     return plan_from(document)
 
 

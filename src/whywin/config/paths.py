@@ -18,15 +18,21 @@ def resolve_paths(document: Document) -> None:
     on the command line it always belongs to the current folder.
     """
     for holder, key in _path_holders(document.values):
-        text = holder["path"]
-        faults = list(_faults(text))
-        for fault in faults:
-            document.fault(key, fault)
-        if faults:
-            continue
-        filled = VARIABLE.sub(lambda m: "$" if not m["name"] else os.environ.get(m["name"]) or m["default"] or "", text)
-        beside = _folder(document.place(key)) / filled
-        holder["path"] = str(beside) if beside.exists() and not Path(filled).is_absolute() else filled
+        filled = resolved(document, key, holder["path"])
+        if filled is not None:
+            holder["path"] = filled
+
+
+def resolved(document: Document, key: Key, text: str) -> str | None:
+    """Return one path with its variables filled in, beside the file in which it stands when it is there; None for a faulty one."""
+    faults = list(_faults(text))
+    for fault in faults:
+        document.fault(key, fault)
+    if faults:
+        return None
+    filled = VARIABLE.sub(lambda m: "$" if not m["name"] else os.environ.get(m["name"]) or m["default"] or "", text)
+    beside = _folder(document.place(key)) / filled
+    return str(beside) if beside.exists() and not Path(filled).is_absolute() else filled
 
 
 def _faults(text: str) -> Iterator[str]:
@@ -54,8 +60,13 @@ def _path_holders(values: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], K
     source = values.get("source")
     if not isinstance(source, dict):
         return
-    joins = source.get("join")
-    further = [(join, ("source", "join", i, "path")) for i, join in enumerate(joins)] if isinstance(joins, list) else []
+    lists = {name: source.get(name) for name in ("join", "interventions")}
+    further = [
+        (part, ("source", name, i, "path"))
+        for name, parts in lists.items()
+        if isinstance(parts, list)
+        for i, part in enumerate(parts)
+    ]
     for holder, key in [(source, ("source", "path")), *further]:
         if isinstance(holder, dict) and isinstance(holder.get("path"), str):
             yield holder, key

@@ -7,9 +7,10 @@ from whywin.errors import QuestionError
 from whywin.report.contents import kind_words
 from whywin.report.document import document
 from whywin.report.pictures import pictures
+from whywin.report.quarterly_document import as_pdf, quarterly_page
 from whywin.studies import Run
 
-__all__ = ["figures", "page", "plot"]
+__all__ = ["as_pdf", "figures", "page", "plot", "quarterly_page"]
 
 
 def page(run: Run, *, plan_text: str, repeat: str, recorded: Mapping[str, str]) -> str:

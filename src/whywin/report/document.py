@@ -35,6 +35,16 @@ def _finished(value: Any) -> Any:
     return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+def unbroken(text: str) -> str:
+    """Return a text whose lines do not break between a number and its unit."""
+    return _BROKEN.sub("\\1\u00a0", text)
+
+
+def rendered(template: str, **values: Any) -> str:
+    """Return a page of its own template, with our colours."""
+    return _environment().get_template(template).render(colours=Markup(style_sheet(":root")), **values)  # noqa: S704 - our own palette
+
+
 def document(run: Run, *, plan_text: str, repeat: str, recorded: Mapping[str, str]) -> str:
     """Return the page as text."""
     shown, others = contents.room_tables(run)
@@ -44,13 +54,13 @@ def document(run: Run, *, plan_text: str, repeat: str, recorded: Mapping[str, st
         .get_template("page.html.j2")
         .render(
             run=run,
-            answer=_BROKEN.sub("\\1\u00a0", run.answer),
+            answer=unbroken(run.answer),
             kind=contents.kind_words(run),
             colours=Markup(style_sheet(":root")),  # noqa: S704 - our own palette
             grade_means=GRADES[run.grade],
             undoing=contents.undoing(run),
             not_run=contents.not_run(run),
-            pictures=[_drawn(picture) for picture in pictures(run)],
+            pictures=[drawn(picture) for picture in pictures(run)],
             estimates=contents.main_estimates(run),
             by_segment=contents.segment_estimates(run),
             tables=shown,
@@ -71,7 +81,7 @@ def document(run: Run, *, plan_text: str, repeat: str, recorded: Mapping[str, st
     )
 
 
-def _drawn(picture: Picture) -> dict[str, Any]:
+def drawn(picture: Picture) -> dict[str, Any]:
     """Return a picture drawn for a screen and for a telephone; its texts were escaped when the SVG was written."""
     return {
         "name": picture.name,

@@ -28,7 +28,8 @@ input example; ``mlflow.pyfunc.load_model("runs:/<child run>/winrates")`` gives 
 
 from whywin.tracking.comparison import Comparison, compare
 from whywin.tracking.ledger import append, ledger
-from whywin.tracking.reading import Recorded, kept_model, latest, recorded
+from whywin.tracking.links import links
+from whywin.tracking.reading import Recorded, kept_model, latest, method_table, recorded
 from whywin.tracking.recording import Recording, recording
 from whywin.tracking.store import Store, open_store
 from whywin.tracking.ui import serve_ui, ui_command, ui_environment
@@ -43,6 +44,8 @@ __all__ = [
     "kept_model",
     "latest",
     "ledger",
+    "links",
+    "method_table",
     "open_store",
     "recorded",
     "recording",

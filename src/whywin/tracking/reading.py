@@ -37,6 +37,7 @@ class Recorded:
         status: "FINISHED", "FAILED" or "RUNNING".
         made: when it was started, in UTC.
         experiment: the MLflow experiment that it is in.
+        experiment_id: its identifier there.
         params: the plan, flattened, as text.
         metrics: the last value of each metric, named as `whywin.tracking` says.
         tags: whatever else is known of it: grade, sound, headline, fingerprint, versions, answer or failure.
@@ -51,6 +52,7 @@ class Recorded:
     status: str
     made: datetime
     experiment: str
+    experiment_id: str
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
@@ -127,6 +129,17 @@ def kept_model(store: Store, reference: str) -> tuple[FittedModel, Recorded]:
     return FittedModel.load(folder), run
 
 
+def method_table(store: Store, run: Recorded, method: str, name: str) -> pd.DataFrame | None:
+    """Return a table of one method of a recorded run, or None when it has none of that name."""
+    with told(store.root), hushed(), client(store.uri) as link:
+        children = _search(link, {run.experiment_id: run.experiment}, f"tags.mlflow.parentRunId = '{run.run_id}'")
+    for child in children:
+        path = folder_of(child.info.artifact_uri) / "tables" / f"{name}.json"
+        if child.data.tags.get("method") == method and path.is_file():
+            return read_table(path)
+    return None
+
+
 def _experiments(link: Any) -> dict[str, str]:
     return {found.experiment_id: found.name for found in link.search_experiments()}
 
@@ -171,6 +184,7 @@ def _recorded(run: Any, names: Mapping[str, str]) -> Recorded:
         status=run.info.status,
         made=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
         experiment=names[run.info.experiment_id],
+        experiment_id=run.info.experiment_id,
         params=dict(run.data.params),
         metrics=dict(run.data.metrics),
         tags=dict(run.data.tags),

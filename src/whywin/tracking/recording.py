@@ -102,6 +102,18 @@ class Recording:
         self._write_figures(figures)
         self.attach(PAGE, page)
 
+    def write_report(
+        self, estimates: pd.DataFrame, ledger: pd.DataFrame, calibration: pd.DataFrame, *, page: str, pdf: bytes | None
+    ) -> None:
+        """Record a quarterly report: every number that it tells, the ledger as it stood, and the page last."""
+        counts = ledger["verdict"].value_counts()
+        points = [Point(f"claims/{name}", float(counts.get(name, 0))) for name in ("confirmed", "broken", "undecided", "open")]
+        self._writer.log(self._writer.parent, points=points)
+        self._writer.tables(self._writer.parent, {"estimates": estimates, "ledger": ledger, "calibration": calibration})
+        if pdf is not None:
+            self.attach("page.pdf", pdf)
+        self.attach(PAGE, page)
+
     def attach(self, name: str, text: str | bytes) -> None:
         """Keep a further file with the run, wholly or not at all."""
         self._writer.file(self._writer.parent, name, text)

@@ -129,7 +129,9 @@ class _Lot:
 def _climb(marginal: _Marginal) -> _Point:
     """Find the mode of the marginal posterior."""
     terms = len(marginal.pieces.terms)
-    last = marginal.at(np.full(terms, np.log(marginal.priors.spread / 2)), marginal.start, tolerance=SHARP, slopes=True)
+    last = marginal.at(
+        np.broadcast_to(np.log(marginal.priors.scale / 2), terms).copy(), marginal.start, tolerance=SHARP, slopes=True
+    )
     if not terms:
         return last
 

@@ -38,7 +38,7 @@ def refitted(method: Any, structure: Structure, cells: pd.DataFrame, rng: np.ran
     pieces = structure.pieces(cells)
     if pieces.basis.shape[1] > MOST_COORDINATES:
         return None
-    priors = method.priors(pieces.rate)
+    priors = method.priors_of(structure, pieces)
     tries = (_drawn(pieces, priors, points, rng) for points in POINTS)
     return next((tree for tree in tries if trusted(tree, UNTRUSTED)), None)
 

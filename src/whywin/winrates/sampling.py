@@ -44,7 +44,7 @@ def posterior(pieces: Pieces, priors: Priors, effort: Effort, rng: np.random.Gen
         progress_bar=False,
         target_accept=effort.target_accept,
     )
-    raw, width = drawn.posterior, given["width"][:1]
+    raw, width = drawn.posterior, given["width"]
     sd = raw["spread"].to_numpy() * width
     variance = np.einsum("ijk,lk->ijl", sd**2, pieces.pooling)
     free = raw["coordinate"].to_numpy() * variance ** ((1 - pieces.centring) / 2)
@@ -61,7 +61,7 @@ def _shape(priors: Priors) -> float:
 def _data(pieces: Pieces, priors: Priors) -> dict[str, Any]:
     return {
         "location": np.array([priors.centre, priors.width]),
-        "width": np.full(len(pieces.terms), 1.0 if _shape(priors) else priors.spread),
+        "width": np.full(len(pieces.terms), 1.0) if _shape(priors) else np.broadcast_to(priors.scale, len(pieces.terms)).copy(),
         "pooling": pieces.pooling,
         "share": pieces.share,
         "centring": pieces.centring,

@@ -34,6 +34,9 @@ class Market:
     ] = 1.0
     segment_sd: Annotated[float, Ge(0), doc("how far levels of a segment differ, as a standard deviation in logits")] = 0.25
     rep_sd: Annotated[float, Ge(0), doc("how far reps differ in skill, as a standard deviation in logits")] = 0.15
+    quarter_sd: Annotated[
+        float, Ge(0), doc("how far quarters of creation differ for all deals alike, as a standard deviation in logits")
+    ] = 0.0
     shift_quarter: Annotated[int, Ge(0), doc("the quarter, counted from 1, in which rate and mix shift; 0 for none")] = 5
     rate_shift: Annotated[float, doc("change of every deal's chance from that quarter on, in logits")] = -0.35
     mix_shift: Annotated[float, Ge(0), Le(1), doc("share of deals that moves to the weakest lead source from then on")] = 0.15
@@ -41,7 +44,12 @@ class Market:
     lost_cycle_ratio: Annotated[
         float, Gt(0), doc("how much longer lost deals take than won ones; other than 1, closed deals are not like the rest")
     ] = 1.0
-    landmark_days: Annotated[int, Ge(0), doc("the age in days at which managers may bring an executive in")] = 14
+    landmark_days: Annotated[int, Ge(0), doc("the age in days from which managers may bring an executive in")] = 14
+    call_spread_days: Annotated[
+        float,
+        Ge(0),
+        doc("days after that age within which about that share of the open deals gets the call; 0 for all calls on its day"),
+    ] = 0.0
     treated_share: Annotated[float, Gt(0), Lt(1), doc("about what share of the deals open at that age gets the call")] = 0.3
     selection: Annotated[float, doc("how strongly managers choose the promising deals, in logits; 0 chooses at random")] = 1.0
     effect: Annotated[float, doc("what the call changes in an average deal, in logits")] = 0.45
@@ -49,6 +57,15 @@ class Market:
     trial_reps: Annotated[int, Ge(4), doc("number of reps in the alert trial")] = 40
     alert_effect: Annotated[float, doc("what a delivered alert changes, in logits")] = 0.4
     compliance: Annotated[float, Ge(0), Le(1), doc("share of the alerts that are delivered where they are assigned")] = 0.8
+    teams: Annotated[int, Ge(6), doc("number of teams of the adoption table; a third of them never adopts")] = 48
+    tool_effect: Annotated[
+        float, Ge(-15), Le(15), doc("what a team's adoption of the tool changes at once, in points; a fifth more each quarter")
+    ] = 8.0
+    suggestion: Annotated[
+        float, Ge(0), doc("how strongly a suggestion, made by chance, moves a rep to call an executive, in logits")
+    ] = 2.0
+    threshold: Annotated[float, Gt(5), Lt(95), doc("the risk score, of 0 to 100, from which an alert fires")] = 60.0
+    fired_effect: Annotated[float, Ge(-20), Le(20), doc("what a fired alert changes at the threshold, in points")] = 12.0
     defects: Annotated[float, Ge(0), Le(0.5), doc("share of the deals that is given a defect of data entry")] = 0.0
 
     def __post_init__(self) -> None:

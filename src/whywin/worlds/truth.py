@@ -75,9 +75,12 @@ def _gap(pair: pd.DataFrame) -> float:
 
 
 def _effects(flow: Flow, closed: np.ndarray) -> Iterator[Row]:
-    lift = 100 * (flow.potential["chance_with"] - flow.potential["chance_without"]).to_numpy()
+    lift = 100 * flow.gain
     among = closed & flow.potential["open_at_landmark"].to_numpy()
     treated = among & flow.table["executive_call"].eq(1).to_numpy()
+    if treated.any():
+        now = lift * (1 - flow.potential["called_later"].to_numpy())
+        yield "effect of treating now", "all", float(now[treated].mean()), "points"
     for quantity, who in (("effect on all deals", among), ("effect on the treated", treated)):
         if not who.any():
             continue

@@ -89,8 +89,9 @@ def sensitivities(question: WinRates, answer: Any) -> pd.DataFrame:
 
     tree = answer.evidence.posterior
     quantities = _quantities(question, answer)
-    pieces = answer.method.structure(question, answer.sample).pieces(answer.sample)
-    prior = log_prior(tree, answer.method.priors(pieces.rate), pieces.share)
+    structure = answer.method.structure(question, answer.sample)
+    pieces = structure.pieces(answer.sample)
+    prior = log_prior(tree, answer.method.priors_of(structure, pieces), pieces.share)
     groups = {"posterior": quantities, "log_prior": {"all": prior}, "log_likelihood": {"all": log_likelihood(tree)}}
     scaled = xr.DataTree.from_dict({name: xr.Dataset(_by_draw(values)) for name, values in groups.items()})
     return pd.DataFrame(
