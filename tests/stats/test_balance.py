@@ -34,9 +34,10 @@ def test_matchit_prints_these_numbers(shared: Path) -> None:
             "diff": gap,
             "vr": found.ratio,
             "ecdf_max": found.distance,
+            "ecdf_mean": found.average,
         }.get(kind)
-        if got is not None:
-            assert got[at[name]] == pytest.approx(value, abs=1e-4), key
+        assert got is not None, key
+        assert got[at[name]] == pytest.approx(value, abs=1e-4), key
 
 
 def test_weights_count_as_copies() -> None:

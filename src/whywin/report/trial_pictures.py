@@ -7,37 +7,130 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from whywin.evidence import Unit
+from whywin.evidence import Estimate, Unit
 from whywin.report.canvas import fitted, narrow, sheet, span, text_width, unit_axis, write
 from whywin.report.effect_pictures import methods_picture
-from whywin.report.numerals import in_unit, one_line
+from whywin.report.forest import Group, Line, Row, forest
+from whywin.report.numerals import coverage, in_unit, one_line
 from whywin.report.palette import LIGHT
-from whywin.report.picture import Picture, numbers
+from whywin.report.picture import MOST_ROWS, Picture, numbers
 from whywin.studies import Run
 from whywin.trials.question import Trial
+from whywin.trials.units import scale_of
 
 EFFECT: Final = "effect of assignment"
+DELIVERY: Final = "effect of delivery"
+LOOKS: Final = 260.0
 DOT: Final = 7.0
 STACK: Final = 6
 BAND: Final = 92.0
 
 
 def trial_pictures(run: Run) -> Iterator[Picture]:
-    """Yield what can be drawn of the answer: the effects by method, and the units by arm."""
+    """Yield what can be drawn of the answer: the effects by method, by metric, by look and by segment, and the units by arm."""
     pairs = [
         (label, estimate)
         for label, evidence in run.evidence.items()
         for estimate in evidence.estimates
-        if estimate.quantity.startswith("effect")
+        if estimate.quantity in {EFFECT, DELIVERY}
     ]
     if pairs:
         yield methods_picture(run, sorted(pairs, key=lambda pair: pair[1].quantity != EFFECT))
     question = run.plan.question
     assert isinstance(question, Trial)  # noqa: S101 - the kind was looked at
-    tables = [evidence.tables["reps"] for evidence in run.evidence.values() if "reps" in evidence.tables]
-    picture = next(filter(None, (_units(run, question, frame) for frame in tables)), None)
-    if picture:
-        yield picture
+    for name, build in (("metrics", _metrics), ("looks", _looks), ("segment_effects", _segments), ("reps", _units)):
+        tables = [evidence.tables[name] for evidence in run.evidence.values() if name in evidence.tables]
+        picture = next(filter(None, (build(run, question, frame) for frame in tables)), None)
+        if picture:
+            yield picture
+
+
+def _metrics(_: Run, question: Trial, frame: pd.DataFrame) -> Picture | None:
+    """Every metric's effect as a share of control, so that they stand on one axis; none where there is one metric."""
+    kept = frame.dropna(subset=["relative", "relative_low", "relative_high"])
+    if kept["metric"].nunique() < 2:  # noqa: PLR2004 - one metric stands among the methods
+        return None
+    groups: dict[str, list[Row]] = {}
+    for row in kept.head(MOST_ROWS).to_dict("records"):
+        ends = (float(row["relative"]), float(row["relative_low"]), float(row["relative_high"]))
+        estimate = Estimate(EFFECT, f"arm={row['arm']}", *ends, question.level, int(row["deals"]), "points")
+        groups.setdefault(str(row["arm"]), []).append(Row(f"{row['metric']} ({row['role']})", estimate, row["role"] == "primary"))
+    drawn = [Group(arm if len(groups) > 1 else "", tuple(rows)) for arm, rows in groups.items()]
+    count = int(kept["metric"].nunique())
+    beyond = sum(row.estimate.low > 0 or row.estimate.high < 0 for group in drawn for row in group.rows)
+    title = (
+        f"{beyond} of {sum(len(group.rows) for group in drawn)} effects on {count} metrics leave nought out, each looked at alone"
+    )
+    says = "; ".join(
+        f"{one_line(row['metric'])} in {one_line(row['arm'])}: {row['verdict']}"
+        for row in kept.head(MOST_ROWS).to_dict("records")
+    )
+    key = (
+        f"Dot and bar: effect in percent of control with its {coverage(question.level)} interval, on the scale of logs, before it is adjusted for the "
+        f"number of metrics; adjusted ones are in the table. Blue and bold: the primary metric. Dashed line: no effect."
+    )
+    return Picture("metrics", title, f"{says}.", key, partial(forest, drawn, Line(0.0, "no effect")))
+
+
+def _segments(run: Run, question: Trial, frame: pd.DataFrame) -> Picture | None:
+    """The effect by segment, drawn together, with what each level says alone."""
+    kept = frame.dropna(subset=["pooled", "pooled_low", "pooled_high"])
+    if kept.empty:
+        return None
+    unit, groups = scale_of(question)[2], dict[str, list[Row]]()
+    several = len(set(kept["arm"])) > 1
+    for row in kept.head(MOST_ROWS).to_dict("records"):
+        ends = (float(row["pooled"]), float(row["pooled_low"]), float(row["pooled_high"]))
+        estimate = Estimate(EFFECT, f"{row['segment']}={row['level']}", *ends, question.level, int(row["deals"]), unit)
+        name = f"{row['segment']}, {row['arm']}" if several else str(row["segment"])
+        groups.setdefault(name, []).append(Row(str(row["level"]), estimate, strong=False, raw=float(row["effect"])))
+    drawn = [Group(name, tuple(rows)) for name, rows in groups.items()]
+    whole = next((e for e in run.headline.estimates if e.quantity == EFFECT), None)
+    line = Line(whole.value, "effect on all deals") if whole else Line(0.0, "no effect")
+    found = int((kept["p_adjusted"] <= 1 - question.level).sum())
+    title = f"The effect in {len(kept)} segments, explored: {found} differ from nought after adjustment"
+    says = "; ".join(
+        f"{one_line(row['level'])}: {in_unit(row['pooled'], unit)}" for row in kept.head(MOST_ROWS).to_dict("records")
+    )
+    key = (
+        f"Dot and bar: the effect drawn towards its segment's mean, with its {coverage(question.level)} interval. Ring: what the level says alone. "
+        f"Whether a segment's levels differ at all is in the table of interactions."
+    )
+    return Picture("segments", title, f"{says}.", key, partial(forest, drawn, line))
+
+
+def _looks(_: Run, question: Trial, frame: pd.DataFrame) -> Picture | None:
+    """The effect at each look of one arm, with the band that it must leave for the trial to stop."""
+    arm = str(frame["arm"].iloc[0])
+    rows = frame[frame["arm"] == arm]
+    unit = scale_of(question)[2]
+    last = rows.iloc[-1]
+    stopped = rows.loc[rows["crossed"].astype(bool), "look"]
+    where = f"crosses its bound at look {int(stopped.iloc[0])}" if len(stopped) else "has not crossed its bound"
+    title = f"The effect of {one_line(arm)} {where} of {len(question.looks) or 1}"
+    says = "; ".join(f"look {int(row['look'])}: {in_unit(row['effect'], unit)}" for row in rows.to_dict("records"))
+    key = (
+        f"Dot and bar: the effect at each look with its repeated {coverage(question.level)} interval. Grey band: effects that do not stop the trial at "
+        f"that look; it narrows as deals come in. The last look has {int(last['deals']):,} deals."
+    )
+    return Picture("looks", title, f"{says}.", key, partial(_by_look, rows, unit))
+
+
+def _by_look(frame: pd.DataFrame, unit: Unit, width: float) -> Any:
+    figure, axes = sheet(width, LOOKS, left=64, right=16, top=12, bottom=30)
+    places = np.arange(len(frame))
+    value, low, high = (frame[name].to_numpy(dtype=float) for name in ("effect", "low", "high"))
+    half = (high - low) / 2
+    steps, edge = np.repeat(places, 2) + np.tile([-0.5, 0.5], len(frame)), np.repeat(half, 2)
+    axes.set_ylim(*span([*low, *high, *half, *-half], unit))
+    axes.set_xlim(-0.6, len(frame) - 0.4)
+    axes.set_xticks(places, [fitted(day, 0.8 * width / max(len(frame), 1)) for day in frame["date"].astype(str)])
+    unit_axis(axes.yaxis, unit, ticks=5)
+    axes.fill_between(steps, -edge, edge, color=LIGHT["rule"], alpha=0.6, linewidth=0, zorder=1)
+    axes.axhline(0, color=LIGHT["ink"], linewidth=1, linestyle=(0, (4, 3)), zorder=2)
+    axes.vlines(places, low, high, color=LIGHT["accent"], linewidth=2.2, zorder=3)
+    axes.plot(places, value, "o", markersize=7, color=LIGHT["accent"], markeredgewidth=0, zorder=4)
+    return figure
 
 
 def _units(run: Run, question: Trial, frame: pd.DataFrame) -> Picture | None:
@@ -52,11 +145,11 @@ def _units(run: Run, question: Trial, frame: pd.DataFrame) -> Picture | None:
     unit = next(
         (e.unit for e in run.headline.estimates if e.segment.startswith("arm=") and not e.quantity.startswith("effect")), None
     )
-    unit = unit or ("percent" if question.metric == "won" else "number")
+    unit = unit or scale_of(question)[1]
     arms = [question.control, *sorted(set(kept["arm"]) - {question.control})]
     arms = [arm for arm in arms if (kept["arm"] == arm).any()]
     means = {arm: float(np.average(part["rate"], weights=part["deals"])) for arm, part in kept.groupby("arm")}
-    what = "win rate" if question.metric == "won" else one_line(question.metric)
+    what = one_line(scale_of(question)[3]).removeprefix("mean of ")
     title = f"The {what} of {len(kept):,} {one_line(question.unit)}s by arm"
     says = " ".join(_said(arm, kept[kept["arm"] == arm]["rate"], means[arm], unit) for arm in arms)
     key = f"One dot a {one_line(question.unit)}. Tall line: the arm's mean, in which every deal counts alike."

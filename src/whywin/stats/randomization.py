@@ -6,6 +6,7 @@ experiments, JASA 116, 1898-1913, for the studentised statistic, which is exact 
 right in large trials when it is so on average only.
 """
 
+from collections.abc import Callable
 from itertools import combinations
 from math import comb, prod
 
@@ -15,7 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from whywin.stats.redrawn import Redrawn
 
 Array = NDArray[np.float64]
+Accepts = Callable[[NDArray[np.bool_]], NDArray[np.bool_]]
 _CHUNK = 1_000_000
+_AT_ONCE = 5000
 
 
 def randomization(
@@ -27,6 +30,7 @@ def randomization(
     rng: np.random.Generator,
     strata: ArrayLike | None = None,
     studentized: bool = True,
+    accepts: Accepts | None = None,
 ) -> Redrawn:
     """Return the difference of two arms, in the mean of a deal, with its re-drawn assignments.
 
@@ -41,6 +45,7 @@ def randomization(
         rng: where they come from.
         strata: the stratum of each unit; a single one when not given.
         studentized: divide by the standard error (of CR0) in each draw; otherwise the plain difference is compared.
+        accepts: from assignments, one a row, to whether the design would have accepted them; all when not given.
     """
     total, size = np.asarray(total, dtype=float), np.asarray(size, dtype=float)
     arm = np.asarray(treated, dtype=bool)
@@ -49,7 +54,7 @@ def randomization(
     of_group = belongs.T @ size
     # the outcome under a null value h is `total - h · size · arm`; each part less its stratum's mean
     parts = [part - size * ((belongs.T @ part) / of_group)[groups] for part in (total, -size * arm)]
-    assigned, complete = assignments(arm, groups, draws, rng)
+    assigned, complete = assignments(arm, groups, draws, rng) if accepts is None else accepted(arm, groups, draws, rng, accepts)
     rows = max(1, _CHUNK // len(arm))
     pieces = [_lines(assigned[i : i + rows], parts, size, belongs, of_group) for i in range(0, len(assigned), rows)]
     line, square = (np.concatenate([piece[i] for piece in pieces]) for i in (0, 1))
@@ -78,6 +83,28 @@ def assignments(
     for at in places:
         drawn[1:, at] = rng.permuted(drawn[1:, at], axis=1)
     return drawn, False
+
+
+def accepted(
+    treated: NDArray[np.bool_], strata: NDArray[np.int64], draws: int, rng: np.random.Generator, accepts: Accepts
+) -> tuple[NDArray[np.bool_], bool]:
+    """Return those of `assignments` that the design would have accepted, and whether they are all; the one that was made is kept.
+
+    Drawing ends after 400 times as many draws as are wanted, with those that were found by then.
+    """
+    found, complete = assignments(treated, strata, min(draws, _AT_ONCE), rng)
+    if not complete and count_of(treated, strata) <= draws:
+        found, complete = assignments(treated, strata, draws, rng)
+    if complete:
+        return found[accepts(found) | (found == treated).all(axis=1)], True
+    kept, count = [treated[None, :], found[1:][accepts(found[1:])]], 0
+    for _ in range(400 * draws // _AT_ONCE + 1):
+        count = sum(map(len, kept))
+        if count > draws:
+            break
+        more = assignments(treated, strata, _AT_ONCE, rng)[0][1:]
+        kept.append(more[accepts(more)])
+    return np.concatenate(kept)[: draws + 1], False
 
 
 def count_of(treated: ArrayLike, strata: ArrayLike) -> int:

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whywin.errors import QuestionError
+from whywin.trials.period import of_trial
 from whywin.trials.question import Trial
 from whywin.trials.units import arms_of, by_unit
 
@@ -22,8 +23,9 @@ class LookedAt:
         days: the looks' dates; "end" for the one look of a trial that planned none.
         total: sum of the metric of each unit by then, looks × units.
         squares: sum of its squares, looks × units.
-        size: number of deals, looks × units.
+        size: number of deals, or of a ratio the sum of what it is divided by, looks × units.
         treated: whether the unit is in the arm, not in control.
+        deals: number of deals of both at each look.
     """
 
     arm: str
@@ -32,6 +34,7 @@ class LookedAt:
     squares: Array
     size: Array
     treated: NDArray[np.bool_]
+    deals: tuple[int, ...]
 
 
 def looked_at(question: Trial, sample: pd.DataFrame, held: int = 0) -> list[LookedAt]:
@@ -45,12 +48,15 @@ def looked_at(question: Trial, sample: pd.DataFrame, held: int = 0) -> list[Look
     Raises:
         QuestionError: the deals have not reached the first look.
     """
+    if question.looks:
+        sample = of_trial(question, sample)
     everything = by_unit(question, sample)
     tables, days = [everything], ["end"]
     if question.looks:
         dates = sample[question.look_date]
         ends = [pd.Timestamp(day) for day, _ in question.looks]
-        count = held or sum(end <= dates.max().normalize() for end in ends)
+        last = dates.max().normalize() if question.as_of is None else pd.Timestamp(question.as_of)
+        count = held or sum(end <= last for end in ends)
         if not count:
             raise QuestionError(
                 f"question.looks: the first look is on {ends[0]:%Y-%m-%d} and the deals end on {dates.max():%Y-%m-%d}; wait for it, "
@@ -64,7 +70,8 @@ def looked_at(question: Trial, sample: pd.DataFrame, held: int = 0) -> list[Look
         both = everything[everything["arm"].isin([question.control, arm])]
         total, squares, size = (
             np.array([table.set_index("unit")[name].reindex(both["unit"]).fillna(0).to_numpy(dtype=float) for table in tables])
-            for name in ("total", "squares", "deals")
+            for name in ("total", "squares", "size")
         )
-        found.append(LookedAt(arm, tuple(days), total, squares, size, (both["arm"] == arm).to_numpy(dtype=bool)))
+        deals = tuple(int(table.loc[table["arm"].isin([question.control, arm]), "deals"].sum()) for table in tables)
+        found.append(LookedAt(arm, tuple(days), total, squares, size, (both["arm"] == arm).to_numpy(dtype=bool), deals))
     return found

@@ -1,19 +1,17 @@
 """The question of whether what was tried worked, asked of a randomised trial."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pandas as pd
 from annotated_types import Ge, Gt, Lt, doc
 
-from whywin.deals.derived import derivable, with_derived
-from whywin.errors import nearest
+from whywin.errors import ConfigError
 from whywin.settings import check_settings
-
-FEWEST_UNITS = 2
+from whywin.trials.assignment import Assignment
+from whywin.trials.decision import Decision, refuse
+from whywin.trials.metric import Metric
 
 
 @dataclass(frozen=True)
@@ -24,6 +22,10 @@ class Trial:
     control: Annotated[str, doc("the label of the arm that everything is compared with")]
     unit: Annotated[str, doc("the column that was randomised, such as rep: deals of one unit are not independent")]
     metric: Annotated[str, doc("the column that the trial is judged by; won is the win rate in points")] = "won"
+    metrics: Annotated[
+        tuple[Metric, ...],
+        doc("several metrics, each with its role; where none is primary, the column `metric` is, and these stand beside it"),
+    ] = ()
     shares: Annotated[
         tuple[tuple[str, float], ...], doc("planned share of units by arm, as [arm, share]; equal shares when not given")
     ] = ()
@@ -39,10 +41,85 @@ class Trial:
     )
     margin: Annotated[float, Ge(0), doc("an effect smaller than this, in points or the metric's unit, is of no interest")] = 0.0
     level: Annotated[float, Gt(0), Lt(1), doc("coverage of the intervals")] = 0.95
+    cluster: Annotated[
+        str | None, doc("the column within which units are not independent, such as team or village; the unit when not given")
+    ] = None
+    start: Annotated[
+        date | None,
+        doc("the first day of the trial: deals created before it are the pre-period and answer nothing by themselves"),
+    ] = None
+    before: Annotated[
+        tuple[str, ...], doc("numbers known of a unit or of its deals before the trial, whose means by unit may be adjusted for")
+    ] = ()
+    assigned: Annotated[
+        str | None, doc("the column with the day on which a deal's unit was assigned; no deal may close before")
+    ] = None
+    as_of: Annotated[
+        date | None,
+        doc("answer as it would have been on this day: deals created later are left out, those closed later are open"),
+    ] = None
+    treated: Annotated[
+        str | None, doc("the column that is 1 where the deal got the treatment (alert delivered, opened or acted on), else 0")
+    ] = None
+    team: Annotated[str | None, doc("the column of groups of units among which an effect may spread, such as team")] = None
+    unassigned: Annotated[
+        Literal["refuse", "leave_out"],
+        doc("what is done about deals without an arm, a unit or a cluster: refuse, or leave them out"),
+    ] = "refuse"
+    segments: Annotated[tuple[str, ...], doc("columns by whose levels the effect is explored")] = ()
+    assignment: Annotated[Assignment, doc("how the units are assigned to the arms")] = field(default_factory=Assignment)
+    decision: Annotated[Decision, doc("what is done with the answer: a rule that is written before the data")] = field(
+        default_factory=Decision
+    )
 
     def __post_init__(self) -> None:
-        """Refuse settings that break their own rules."""
+        """Refuse settings that break their own rules, and settle which metric is the primary one."""
         check_settings(self)
+        primary = [metric for metric in self.metrics if metric.role == "primary"]
+        if len(primary) > 1:
+            named = ", ".join(metric.name for metric in primary)
+            raise ConfigError(f"metrics: one metric is the primary one, got {named}; make the others secondary")
+        if primary and self.metric not in {"won", primary[0].column}:
+            raise ConfigError(
+                f"metric: {self.metric!r} is not the primary one of metrics, {primary[0].column!r}; leave one of them out"
+            )
+        if primary:
+            object.__setattr__(self, "metric", primary[0].column)
+        refuse(self.decision.faults(self.margin))
+
+    @property
+    def primary(self) -> Metric:
+        """The metric that decides."""
+        given = next((metric for metric in self.metrics if metric.role == "primary"), None)
+        return given or Metric(self.metric, role="primary")
+
+    @property
+    def measured(self) -> tuple[Metric, ...]:
+        """Every metric, the primary one first."""
+        return (self.primary, *(metric for metric in self.metrics if metric.role != "primary"))
+
+    @property
+    def independent(self) -> str:
+        """The column whose levels are taken as independent: the cluster, or the unit where there is none."""
+        return self.cluster or self.unit
+
+    @property
+    def dealt_within(self) -> tuple[str, ...]:
+        """The columns within whose levels units might have been dealt to other arms: what drawing anew must keep."""
+        if self.assignment.groups is not None:
+            return (self.assignment.groups,)
+        return ("stratum",) if self.assignment.scheme == "pairs" else self.strata
+
+    @property
+    def dealt_by(self) -> tuple[str, ...]:
+        """The columns that drawing the assignment anew needs: `dealt_within`, and what a constrained draw was balanced on."""
+        return tuple(dict.fromkeys((*self.dealt_within, *self.balanced_on)))
+
+    @property
+    def balanced_on(self) -> tuple[str, ...]:
+        """The ledger's columns that a constrained draw was balanced on; none for other schemes."""
+        constrained = self.assignment.scheme == "constrained"
+        return tuple(f"before_{name}" for name in self.assignment.balance) if constrained else ()
 
     def planned(self, arms: list[str]) -> list[float]:
         """Return the planned share of each arm."""
@@ -51,100 +128,6 @@ class Trial:
 
     def faults(self, table: pd.DataFrame) -> list[str]:
         """Return every way in which the question does not fit a deal table, one sentence each."""
-        missing = [
-            f"question.{role}: the deals have no column {name!r}{nearest(name, table.columns)}"
-            for role, name in self._columns()
-            if name not in table.columns and not derivable(name, table.columns)
-        ]
-        if missing:
-            return [*missing, *self._faults_of_plan()]
-        closed = with_derived(table[table["won"].notna()], [name for _, name in self._columns()])
-        return [
-            *self._faults_of_arms(closed),
-            *self._faults_of_units(closed),
-            *self._faults_of_metric(closed),
-            *self._faults_of_strata(closed),
-            *self._faults_of_plan(),
-            *self._faults_of_dates(closed),
-        ]
+        from whywin.trials.faults import faults_of
 
-    def _columns(self) -> Iterator[tuple[str, str]]:
-        yield from (("arm", self.arm), ("unit", self.unit), ("metric", self.metric))
-        yield from (("strata", name) for name in self.strata)
-        if self.looks:
-            yield "look_date", self.look_date
-
-    def _faults_of_arms(self, closed: pd.DataFrame) -> Iterator[str]:
-        arms = sorted(closed[self.arm].dropna().astype(str).unique())
-        empty = int(closed[self.arm].isna().sum())
-        if empty:
-            yield f"question.arm: {self.arm} is missing in {empty:,} closed deals; leave out deals that were in no arm before the export"
-        if self.control not in arms:
-            yield f"question.control: no deal is in an arm {self.control!r}{nearest(self.control, arms)}; there are {', '.join(arms)}"
-        if len(arms) == 1:
-            yield f"question.arm: all deals are in one arm, {arms[0]!r}; a comparison needs two"
-        shares = dict(self.shares)
-        if shares and (set(shares) != set(arms) or abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values()) <= 0):  # noqa: PLR2004
-            yield f"question.shares: must name each arm ({', '.join(arms)}) with positive shares that sum to 1, got {shares}"
-
-    def _faults_of_units(self, closed: pd.DataFrame) -> Iterator[str]:
-        empty = int(closed[self.unit].isna().sum())
-        if empty:
-            yield f"question.unit: {self.unit} is missing in {empty:,} closed deals; the unit of randomisation must be known"
-        pairs = closed[[self.unit, self.arm]].dropna().astype(str).drop_duplicates()
-        both = pairs.loc[pairs[self.unit].duplicated(), self.unit].unique()
-        if len(both):
-            named = ", ".join(sorted(both)[:3])
-            yield f"question.unit: {len(both):,} {self.unit}(s) have deals in more than one arm, such as {named}; name the unit that was randomised"
-        else:
-            for arm, count in pairs.groupby(self.arm).size().items():
-                if count < FEWEST_UNITS:
-                    yield f"question.unit: arm {arm!r} has {count} {self.unit}; its noise cannot be told with fewer than {FEWEST_UNITS}"
-
-    def _faults_of_metric(self, closed: pd.DataFrame) -> Iterator[str]:
-        values = closed[self.metric]
-        if not pd.api.types.is_numeric_dtype(values):
-            yield f"question.metric: {self.metric} must be a number, got labels such as {str(values.dropna().iloc[0])!r}"
-        elif not values.notna().any():
-            yield f"question.metric: {self.metric} is missing in every closed deal"
-        elif (values.dropna() == values.dropna().iloc[0]).all():
-            yield f"question.metric: {self.metric} is {values.dropna().iloc[0]:g} in every closed deal; there is nothing to compare"
-
-    def _faults_of_strata(self, closed: pd.DataFrame) -> Iterator[str]:
-        taken = sorted({self.unit, self.arm, self.metric} & set(self.strata))
-        if taken or len(set(self.strata)) < len(self.strata):
-            named = f"{', '.join(taken)} is the question's own" if taken else "a column is named twice"
-            yield f"question.strata: {named}; name columns that were known of a {self.unit} when it was assigned, each once"
-            return
-        levels = closed[[self.unit, self.arm, *self.strata]].dropna(subset=[self.unit, self.arm]).astype("string")
-        for name in self.strata:
-            pairs = levels[[self.unit, name]].fillna("(missing)").drop_duplicates()
-            several = sorted(pairs.loc[pairs[self.unit].duplicated(), self.unit].unique())
-            if several:
-                yield (
-                    f"question.strata: {name} changes within {len(several):,} {self.unit}(s), such as {', '.join(several[:3])}; "
-                    f"a stratum is what was known of a {self.unit} when it was assigned"
-                )
-        if not self.strata:
-            return
-        there = levels.fillna("(missing)").groupby(list(self.strata))[self.arm].agg(set)
-        for arm in sorted(set(levels[self.arm]) - {self.control}):
-            if not there.map({arm, self.control}.issubset).any():
-                yield f"question.strata: no stratum of {', '.join(self.strata)} has {self.unit}s of both {arm!r} and {self.control!r}"
-
-    def _faults_of_plan(self) -> Iterator[str]:
-        shares = [share for _, share in self.looks]
-        listed = ", ".join(f"{share:g}" for share in shares)
-        if any(not 0 < share <= 1 for share in shares):
-            yield f"question.looks: a share of the information must be above 0 and at most 1, got {listed}"
-        elif shares and (shares[-1] != 1 or any(later <= earlier for earlier, later in pairwise(shares))):
-            yield f"question.looks: the shares of the information must rise from look to look and end at 1, got {listed}"
-        if any(later <= earlier for (earlier, _), (later, _) in pairwise(self.looks)):
-            yield f"question.looks: the dates must rise from look to look, got {', '.join(str(day) for day, _ in self.looks)}"
-
-    def _faults_of_dates(self, closed: pd.DataFrame) -> Iterator[str]:
-        if self.looks and not pd.api.types.is_datetime64_any_dtype(closed[self.look_date]):
-            yield f"question.look_date: {self.look_date} must be a date, got {str(closed[self.look_date].iloc[0])!r}; use closed or created"
-        elif self.looks and closed[self.look_date].isna().any():
-            count = int(closed[self.look_date].isna().sum())
-            yield f"question.look_date: {self.look_date} is missing in {count:,} closed deals, which then belong to no look"
+        return faults_of(self, table)

@@ -13,6 +13,8 @@ from whywin.evidence import Answered, Check
 from whywin.trials.question import Trial
 from whywin.trials.units import arms_of, by_unit, need_of
 
+MANY = 500
+
 
 @dataclass(frozen=True)
 class FewUnits:
@@ -36,7 +38,8 @@ class FewUnits:
         arms = arms_of(question, units)
         counts = units["arm"].value_counts()
         control = int(counts[question.control])
-        smallest = max(2 / comb(control + int(counts[arm]), control) for arm in arms[1:])
+        # with so many units no chance is too small, and the number of assignments has thousands of digits
+        smallest = 0.0 if len(units) > MANY else max(2 / comb(control + int(counts[arm]), control) for arm in arms[1:])
         tables = [answer.evidence.tables["arms"] for answer in answers if "arms" in answer.evidence.tables]
         degrees = min((float(table["degrees"].iloc[1:].min()) for table in tables), default=float(len(units) - len(arms)))
         alpha = 1 - question.level

@@ -8,8 +8,10 @@ import pandas as pd
 from annotated_types import Ge, Gt, Lt, doc
 from scipy.stats import binomtest
 
-from whywin.deals.need import Need
+from whywin.deals.need import Columns, Need
 from whywin.evidence import Answered, Check
+from whywin.stats.sample_ratio import sequential_p_values
+from whywin.trials.period import of_trial
 from whywin.trials.question import Trial
 from whywin.trials.units import arms_of, by_unit, need_of
 
@@ -18,15 +20,25 @@ from whywin.trials.units import arms_of, by_unit, need_of
 class SampleRatio:
     """The number of units in each arm must fit the planned shares; if not, the assignment or the data are broken.
 
-    Two arms are tested exactly (binomial); more arms by Pearson's statistic against draws from the planned multinomial.
+    Two arms are tested exactly (binomial); more arms by Pearson's statistic against draws from the planned multinomial. Where the
+    trial's start is known, units also count by the week of their first deal, and a test that may be looked at every week stands beside;
+    where looks are planned it decides. Sources: Fabijan et al. (2019), Diagnosing sample ratio mismatch in online controlled experiments,
+    KDD; Lindon and Malek (2022), Anytime-valid inference for multinomial count data, NeurIPS 35.
     """
 
-    alpha: Annotated[float, Gt(0), Lt(1), doc("it fails when the p-value is below this")] = 0.001
+    alpha: Annotated[float, Gt(0), Lt(1), doc("it fails when the p-value is below this")] = 0.01
     draws: Annotated[int, Ge(1000), doc("draws from the planned multinomial when there are more than two arms")] = 20_000
+    concentration: Annotated[
+        float | None,
+        Gt(0),
+        doc("the larger, the smaller the departures that the weekly test looks for; the number of units when not given"),
+    ] = None
 
     def need(self, question: Trial) -> Need:
-        """Counts by arm and unit."""
-        return need_of(question)
+        """Counts by arm and unit, or every deal with the day of its creation."""
+        if question.start is None:
+            return need_of(question)
+        return Columns((question.arm, question.unit, "created", "closed", "won"), closed_only=False)
 
     def check(
         self,
@@ -36,15 +48,20 @@ class SampleRatio:
         rng: np.random.Generator,
     ) -> tuple[Check, ...]:
         """Return one check about the whole run."""
-        units = by_unit(question, sample)
+        units = by_unit(question, sample) if question.start is None else _first_weeks(question, sample)
         arms = arms_of(question, units)
         counts = units["arm"].value_counts().reindex(arms).to_numpy(dtype=np.int64)
         planned = np.array(question.planned(arms))
         p = self._exact(counts, planned) if len(arms) == 2 else self._simulated(counts, planned, rng)  # noqa: PLR2004 - two arms
         found = ", ".join(f"{arm} {count:,}" for arm, count in zip(arms, counts, strict=True))
         wanted = ", ".join(f"{share * counts.sum():,.1f}" for share in planned)
-        says = f"The arms have {found} {question.unit}s where {wanted} were planned (p = {p:.3g})."
-        return (Check("sample_ratio", p >= self.alpha, "serious", says, p),)
+        weekly, decides = "", p
+        if question.start is not None:
+            batches = pd.crosstab(units["week"], units["arm"]).reindex(columns=arms, fill_value=0).to_numpy(dtype=float)
+            always = float(sequential_p_values(batches, planned, concentration=self.concentration or float(counts.sum()))[-1])
+            weekly, decides = f"; looked at every week, p = {always:.3g}", always if question.looks else p
+        says = f"The arms have {found} {question.unit}s where {wanted} were planned (p = {p:.3g}{weekly})."
+        return (Check("sample_ratio", decides >= self.alpha, "serious", says, decides),)
 
     def _exact(self, counts: np.ndarray, planned: np.ndarray) -> float:
         return float(binomtest(int(counts[0]), int(counts.sum()), float(planned[0])).pvalue)
@@ -54,3 +71,11 @@ class SampleRatio:
         drawn = rng.multinomial(counts.sum(), planned, size=self.draws)
         seen = ((counts - expected) ** 2 / expected).sum()
         return float((1 + (((drawn - expected) ** 2 / expected).sum(axis=1) >= seen - 1e-12).sum()) / (self.draws + 1))
+
+
+def _first_weeks(question: Trial, sample: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a unit of the trial: unit, arm, and the number of the week of its first deal."""
+    rows = of_trial(question, sample).dropna(subset=[question.arm, question.unit])
+    keys = {"unit": rows[question.unit].astype("string"), "arm": rows[question.arm].astype("string")}
+    first = rows.assign(**keys)[["unit", "arm", "created"]].groupby(["unit", "arm"])["created"].min().reset_index()
+    return first.assign(week=(first["created"] - pd.Timestamp(question.start)).dt.days // 7)

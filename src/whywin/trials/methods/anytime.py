@@ -15,7 +15,7 @@ from whywin.settings import check_settings
 from whywin.stats.cluster import arm_contrast
 from whywin.stats.confidence_sequence import asymptotic_p_value, multiplier
 from whywin.trials.question import Trial
-from whywin.trials.units import need_of, pairs_of, scale_of
+from whywin.trials.units import need_of, pairs_of, scale_of, sums_only
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,13 @@ class Anytime:
         """Refuse settings that break their own rules."""
         check_settings(self)
 
+    def faults(self, question: Trial) -> list[str]:
+        """Say what the question asks that it cannot tell."""
+        return sums_only(question, "anytime")
+
     def need(self, question: Trial) -> Need:
         """Counts by arm and unit, or the metric of every deal."""
-        return need_of(question, *question.strata)
+        return need_of(question, *question.dealt_by)
 
     def answer(self, question: Trial, sample: pd.DataFrame, rng: np.random.Generator) -> Evidence:
         """Return each arm's difference to control, in points for the win rate, and the table ``sequences``."""
@@ -50,8 +54,8 @@ class Anytime:
         alpha = 1 - question.level
         estimates, rows = [], []
         for pair in pairs_of(question, sample):
-            units = len(pair.size)
-            effect = arm_contrast(pair.total, pair.size, pair.treated, [-1.0, 1.0])
+            units = len(set(pair.cluster))
+            effect = arm_contrast(pair.total, pair.size, pair.treated, [-1.0, 1.0], pair.cluster)
             reach = multiplier(units, alpha, self.tuning or units)
             half = scale * float(student.isf(norm.sf(reach), effect.degrees)) * effect.standard_error
             value = scale * effect.value

@@ -1,15 +1,16 @@
 """The usual wrong way to analyse a trial of reps, kept to be shown beside the right one."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 
 from whywin.deals.need import Need
 from whywin.evidence import Design, Estimate, Evidence
+from whywin.stats.two_samples import Moments, difference
 from whywin.trials.question import Trial
-from whywin.trials.units import arms_of, need_of, scale_of
+from whywin.trials.units import arms_of, by_unit, need_of, scale_of, sums_only
 
 
 @dataclass(frozen=True)
@@ -23,33 +24,34 @@ class DealsAsUnits:
     design: ClassVar[Design] = "randomised"
     independent: ClassVar[Literal["unit", "deal"]] = "deal"
 
+    def faults(self, question: Trial) -> list[str]:
+        """Say what the question asks that it cannot tell."""
+        ratio = question.primary.kind == "ratio"
+        return (
+            sums_only(question, "deals_as_units")
+            + ["deals_as_units compares means, and the primary metric is a ratio; use fixed"] * ratio
+        )
+
     def need(self, question: Trial) -> Need:
         """Counts by arm and unit, or the metric of every deal."""
         return need_of(question)
 
     def answer(self, question: Trial, sample: pd.DataFrame, rng: np.random.Generator) -> Evidence:
         """Return each arm's difference to control with Welch's interval."""
-        from statsmodels.stats.weightstats import CompareMeans
-
-        arms = arms_of(question, sample.rename(columns={question.arm: "arm"}))
+        units = by_unit(question, sample)
         scale, _, unit, _ = scale_of(question)
-        deals = {arm: _described(question, sample[sample[question.arm] == arm]) for arm in arms}
+        deals = {arm: _described(units[units["arm"] == arm]) for arm in arms_of(question, units)}
         estimates = []
-        for arm in arms[1:]:
-            both = CompareMeans(deals[arm], deals[question.control])
-            low, high = both.tconfint_diff(alpha=1 - question.level, usevar="unequal")
-            value = deals[arm].mean - deals[question.control].mean
-            n = int(deals[arm].nobs + deals[question.control].nobs)
-            row = (scale * float(value), scale * float(low), scale * float(high))
-            estimates.append(Estimate("effect of assignment", f"arm={arm}", *row, question.level, n, unit))
+        for arm in list(deals)[1:]:
+            found = difference(deals[question.control], deals[arm])
+            low, high = (scale * end for end in found.interval(question.level))
+            n = deals[arm].n + deals[question.control].n
+            estimates.append(
+                Estimate("effect of assignment", f"arm={arm}", scale * found.value, low, high, question.level, n, unit)
+            )
         return Evidence(tuple(estimates))
 
 
-def _described(question: Trial, rows: pd.DataFrame) -> Any:
-    """Return the deals of one arm as a weighted sample: won and lost by their counts, or every value once."""
-    from statsmodels.stats.weightstats import DescrStatsW
-
-    if question.metric == "won":
-        won = float(rows["won"].sum())
-        return DescrStatsW(np.array([1.0, 0.0]), weights=np.array([won, float(rows["deals"].sum()) - won]))
-    return DescrStatsW(rows[question.metric].dropna().to_numpy(dtype=float))
+def _described(units: pd.DataFrame) -> Moments:
+    """Return the deals of one arm as a sample."""
+    return Moments(int(units["deals"].sum()), float(units["total"].sum()), float(units["squares"].sum()))

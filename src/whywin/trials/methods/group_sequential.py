@@ -14,8 +14,9 @@ from whywin.settings import check_settings
 from whywin.stats.cluster_looks import Look, cluster_looks, usable
 from whywin.stats.group_sequential import Spending, bounds, conditional_power, spent
 from whywin.trials.looks import LookedAt, looked_at
+from whywin.trials.period import dates_of
 from whywin.trials.question import Trial
-from whywin.trials.units import need_of, scale_of
+from whywin.trials.units import need_of, scale_of, unit_only
 
 _DEFAULTS = {"hwang_shih_decani": -4.0, "kim_demets": 3.0}
 
@@ -44,10 +45,15 @@ class GroupSequential:
         """Refuse settings that break their own rules."""
         check_settings(self)
 
+    def faults(self, question: Trial) -> list[str]:
+        """Say what the question asks that it cannot tell."""
+        return unit_only(question, "group_sequential")
+
     def need(self, question: Trial) -> Need:
         """The metric and date of every deal; counts by arm and unit where no looks are planned."""
         if question.looks:
-            return Columns((question.arm, question.unit, question.metric, question.look_date))
+            names = (question.arm, question.unit, *question.primary.columns, question.look_date, *dates_of(question))
+            return Columns(tuple(dict.fromkeys(names)))
         return need_of(question)
 
     def answer(self, question: Trial, sample: pd.DataFrame, rng: np.random.Generator) -> Evidence:
@@ -76,7 +82,7 @@ class GroupSequential:
             if unit == "points":
                 low, high = max(low, -100.0), min(high, 100.0)
             value = scale * looks[-1].effect.value
-            n = int(seen.size[-1].sum())
+            n = seen.deals[-1]
             estimates.append(Estimate("effect of assignment", f"arm={seen.arm}", value, low, high, question.level, n, unit))
             checks.append(_stopping(question, seen.arm, table))
             tables.append(table)
@@ -104,7 +110,7 @@ class GroupSequential:
                     "date": seen.days[place],
                     "share": planned[place],
                     "units": int((seen.size[place] > 0).sum()),
-                    "deals": int(seen.size[place].sum()),
+                    "deals": seen.deals[place],
                     "effect": scale * look.effect.value,
                     "low": low,
                     "high": high,

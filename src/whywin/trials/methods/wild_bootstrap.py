@@ -13,7 +13,7 @@ from whywin.settings import check_settings
 from whywin.stats.wild_bootstrap import moments_of_arms, wild_bootstrap
 from whywin.trials.question import Trial
 from whywin.trials.redrawing import evidence_of
-from whywin.trials.units import need_of, pairs_of
+from whywin.trials.units import Pair, need_of, pairs_of, sums_only
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,13 @@ class WildBootstrap:
         """Refuse settings that break their own rules."""
         check_settings(self)
 
+    def faults(self, question: Trial) -> list[str]:
+        """Say what the question asks that it cannot tell."""
+        return sums_only(question, "wild_bootstrap")
+
     def need(self, question: Trial) -> Need:
         """Counts by arm and unit, or the metric of every deal."""
-        return need_of(question, *question.strata)
+        return need_of(question, *question.dealt_by)
 
     def answer(self, question: Trial, sample: pd.DataFrame, rng: np.random.Generator) -> Evidence:
         """Return each arm's difference to control, in points for the win rate.
@@ -45,8 +49,15 @@ class WildBootstrap:
             QuestionError: there are so few units, or one is so large, that the interval has no ends.
         """
         pairs = pairs_of(question, sample)
-        tests = [
-            wild_bootstrap(*moments_of_arms(pair.total, pair.size, pair.treated), [-1.0, 1.0], draws=self.draws, rng=rng)
-            for pair in pairs
-        ]
+        tests = [wild_bootstrap(*_moments(pair), [-1.0, 1.0], draws=self.draws, rng=rng) for pair in pairs]
         return evidence_of(question, pairs, tests, "wild_bootstrap")
+
+
+def _moments(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cross products of each cluster: the unit, or what the question names."""
+    index = np.unique(pair.cluster, return_inverse=True)[1]
+    products, outcomes = moments_of_arms(pair.total, pair.size, pair.treated)
+    summed = np.zeros((index.max() + 1, *products.shape[1:])), np.zeros((index.max() + 1, outcomes.shape[1]))
+    np.add.at(summed[0], index, products)
+    np.add.at(summed[1], index, outcomes)
+    return summed

@@ -1,0 +1,46 @@
+"""What was known of a trial's units before it."""
+
+import numpy as np
+import pandas as pd
+
+from whywin.deals.need import Columns
+from whywin.trials.metric import TIMED
+from whywin.trials.period import as_number, of_pre_period, of_trial
+from whywin.trials.question import Trial
+from whywin.trials.units import valued
+
+
+def need_with_before(question: Trial) -> Columns:
+    """Return the metric and covariates of every deal, with the dates that tell which were before the trial."""
+    primary = question.primary
+    dates = ("created", "closed", "won") if question.start is not None or question.as_of is not None else ()
+    names = (question.arm, question.unit, question.independent, *primary.columns, *question.before, *dates)
+    return Columns(tuple(dict.fromkeys(names)), closed_only=primary.kind not in TIMED)
+
+
+def known_before(question: Trial, sample: pd.DataFrame, units: pd.DataFrame, prior_deals: float) -> pd.DataFrame:
+    """Return covariates of each unit in the order of `units`, without missing values; no columns where nothing is known.
+
+    The first is the unit's own metric before the trial where the trial has a start, mixed with `prior_deals` deals at the mean of all: a unit
+    without a past stands at the mean. Then the mean of each column of `before`; a missing one is the mean of the others.
+    """
+    columns: dict[str, pd.Series] = {}
+    names = units["unit"].astype(str)
+    past = of_pre_period(question, sample) if question.start is not None else sample.iloc[:0]
+    if len(past):
+        worth = valued(past, question.primary)
+        sums = worth.groupby(worth[question.unit].astype(str))[["value", "per"]].sum()
+        total, size = (sums[name].reindex(names).fillna(0.0).to_numpy(dtype=float) for name in ("value", "per"))
+        middle = float(worth["value"].sum() / worth["per"].sum()) if worth["per"].sum() > 0 else 0.0
+        typical = float(worth["per"].mean()) if len(worth) else 1.0
+        weight = size + prior_deals * typical
+        columns["before"] = pd.Series(
+            np.where(weight > 0, (total + prior_deals * typical * middle) / np.where(weight > 0, weight, 1.0), middle)
+        )
+    rows = of_trial(question, sample)
+    for name in question.before:
+        means = as_number(rows[name]).astype("float64").groupby(rows[question.unit].astype(str)).mean()
+        column = means.reindex(names).reset_index(drop=True)
+        columns[name] = column.fillna(column.mean())
+    table = pd.DataFrame(columns, index=range(len(units)))
+    return table.loc[:, table.std(ddof=0) > 0]
