@@ -52,7 +52,8 @@ def go_through(
     from joblib import Parallel, delayed
 
     tracking.open_store(store_root, notify=notify)  # made once, before several processes write to it
-    jobs = [(quarter, part) for quarter in quarters for part in settings.plans]
+    # A plan that no quarter changes says the same of each: it is run once, for the last.
+    jobs = [(quarter, part) for quarter in quarters for part in settings.plans if part.set or quarter == quarters[-1]]
     notify(f"running {len(jobs)} plans")
     ran = Parallel(n_jobs=-1)(delayed(_ran)(part, quarter, store_root, port) for quarter, part in jobs)
     faults = [f"{quarter}: {part.plan.stem}: {fault}" for (quarter, part), (_, said) in zip(jobs, ran, strict=True) for fault in said]

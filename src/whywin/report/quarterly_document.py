@@ -16,6 +16,7 @@ from whywin.report.words import GRADES, readable
 
 INSTALL: Final = "uv pip install 'whywin[pdf]', and Pango: apt-get install libpango-1.0-0 libpangoft2-1.0-0"
 _TAG: Final = re.compile(r"<[^>]+>")
+_PROPERTY: Final = re.compile(r"var\(--\w+,\s*(#[0-9a-fA-F]{3,8})\)")
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def as_pdf(page: str) -> tuple[bytes | None, str]:
     import logging
 
     logging.getLogger("weasyprint").setLevel(logging.ERROR)
-    return bytes(HTML(string=page).write_pdf()), ""
+    # WeasyPrint knows no custom properties within SVG: each colour stands there as the one for paper.
+    return bytes(HTML(string=_PROPERTY.sub("\\1", page)).write_pdf()), ""
 
 
 def words_of(page: str) -> str:
@@ -146,9 +148,10 @@ def _kept(edition: Edition) -> str:
     if not len(edition.due):
         return f"No claim was made about {edition.quarter}, so that there is nothing to hold against it."
     decided = int(counts.get("confirmed", 0) + counts.get("broken", 0))
-    said = f"{int(counts.get('confirmed', 0))} of {decided} claims about {edition.quarter} came true"
     still = int(counts.get("undecided", 0) + counts.get("open", 0))
-    said += f"; {still} more could not be decided" if still else ""
+    parts = [f"{int(counts.get('confirmed', 0))} of {decided} claims about {edition.quarter} came true"] if decided else []
+    parts += [f"{still} claims about {edition.quarter} are not decided"] if still else []
+    said = "; ".join(parts)
     whole = edition.calibration[edition.calibration["group"] == "all"]
     for row in whole.to_dict("records"):
         said += (
