@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from whywin import catalogue
-from whywin.config import json_schema, load_plan, load_settings
+from whywin.config import json_schema, load_plan, load_report, load_settings
 from whywin.settings import documentation
 
 ROOT = Path(__file__).parents[2]
@@ -54,10 +54,11 @@ def test_a_shipped_config_keeps_the_schema_and_names_it(path: Path) -> None:
     ids=lambda path: str(path.relative_to(ROOT / "configs")),
 )
 def test_a_shipped_plan_can_be_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each has no fault once the folder of the data is said."""
+    """Each plan and each report has no fault once the folder of the data is said."""
     monkeypatch.setenv("WHYWIN_DATA", "data")
+    read = load_report if "quarterly" in path.parts else load_plan
 
-    assert load_plan(path).name
+    assert read(path).name
 
 
 @pytest.mark.parametrize("path", [path for path in CONFIGS if "experiments" in path.parts], ids=lambda path: path.stem)

@@ -52,6 +52,8 @@ def load_plan(path: str | Path, overrides: Sequence[str] = ()) -> Plan:
     if "experiment" in document.values:
         script = f"experiments/{document.values['experiment']}.py"
         raise ConfigError(f"{document.place(('experiment',))}: is the config of an experiment: run python {script}")
+    if "report" in document.values:
+        raise ConfigError(f"{document.place(('report',))}: is the config of a quarterly report: run whywin report {path}")
     resolve_paths(document)
     read_graph_file(document)
     return plan_from(document)

@@ -1,8 +1,8 @@
 """The JSON Schema of the configs, made of the same dataclasses that hold them, so that editors complete them."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
-from typing import Any, Final
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, Final, get_args, get_type_hints
 
 from whywin import catalogue
 from whywin.catalogue import Kind
@@ -10,7 +10,9 @@ from whywin.config.building import adapter, is_many, nested
 from whywin.config.plans import plain
 from whywin.deals.contract import Contract
 from whywin.plan import File, Plan, Simulated, Track
+from whywin.quarters import Quarterly
 from whywin.settings import documentation
+from whywin.trials.design import TrialDesign
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
@@ -21,10 +23,14 @@ def json_schema() -> Schema:
     kinds: list[Kind] = list(catalogue.QUESTIONS)
     return {
         "$schema": DIALECT,
-        "title": "A plan of whywin, or the settings of one of its experiments",
+        "title": "A plan of whywin, a quarterly report, or the settings of an experiment",
         "if": {"required": ["experiment"]},
         "then": _experiment(),
-        "else": {"allOf": [_plan(), _whole(), *(_plan_of_kind(kind) for kind in kinds)]},
+        "else": {
+            "if": {"required": ["report"]},
+            "then": _report(),
+            "else": {"allOf": [_plan(), _whole(), *(_plan_of_kind(kind) for kind in kinds)]},
+        },
     }
 
 
@@ -35,6 +41,13 @@ def _experiment() -> Schema:
         "extends": _extends(),
     }
     return _closed(properties, ["experiment"], "The settings of an experiment")
+
+
+def _report() -> Schema:
+    settings = _settings(Quarterly)
+    properties = {("report" if name == "name" else name): schema for name, schema in settings["properties"].items()}
+    required = ["report" if name == "name" else name for name in settings["required"]]
+    return _closed({**properties, "extends": _extends()}, required, settings["title"])
 
 
 def _extends() -> Schema:
@@ -52,6 +65,7 @@ def _plan() -> Schema:
         "methods": {"type": "array", "minItems": 1, "description": documentation(Plan, "methods")},
         "checks": {"type": ["array", "null"], "description": "settings of checks; those not named run with their defaults"},
         "track": _settings(Track, empty=True),
+        "design": _settings(TrialDesign, empty=True),
     }
     return _closed(properties, [], "A plan: everything settled before the data are looked at")
 
@@ -98,8 +112,11 @@ def _settings(owner: type, *, besides: Schema | None = None, empty: bool = False
 
 def _field(owner: type, name: str) -> Schema:
     inner = nested(owner, name)
-    if inner is None:
-        schema: Schema = dict(adapter(owner, name).json_schema())
+    perhaps = [part for part in get_args(get_type_hints(owner)[name]) if isinstance(part, type) and is_dataclass(part)]
+    if inner is None and perhaps:
+        schema: Schema = {"anyOf": [_settings(perhaps[0]), {"type": "null"}]}
+    elif inner is None:
+        schema = dict(adapter(owner, name).json_schema())
     elif is_many(owner, name):
         schema = {"type": "array", "items": _settings(inner)}
     else:
