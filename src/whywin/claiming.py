@@ -79,7 +79,7 @@ def answer_of(store: tracking.Store, reference: str, notify: Notify = lambda _: 
     notify("reading the run's deals again")
     if plan.source is None:
         raise ClaimError(f"{reference}: its deals were given in Python and cannot be read again; run its plan from a file")
-    deals = keep_contract(sources.read(plan.source).frame, plan.deals)
+    deals = keep_contract(sources.read(plan.source, plan.deals).frame, plan.deals)
     if deals.fingerprint != run.tags.get("fingerprint"):
         raise ClaimError(
             f"{reference}: its deals have changed since (fingerprint {deals.fingerprint[:12]}, then {run.tags.get('fingerprint', '')[:12]}); "
@@ -190,7 +190,7 @@ def new_deals(store: tracking.Store, made: Claim, path: Path | None, read: dict[
     plan = replace(plan, source=source, deals=replace(plan.deals, known_on=None, as_of=None))
     key = repr((source, plan.deals))
     if key not in read:
-        read[key] = keep_contract(sources.read(source).frame, plan.deals)
+        read[key] = keep_contract(sources.read(source, plan.deals).frame, plan.deals)
     return plan, read[key]
 
 

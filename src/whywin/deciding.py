@@ -15,7 +15,6 @@ from whywin.evidence import WORDING, Estimate, with_sign
 
 ACTED_ON: Final = ("A", "B", "C")  # grades on which an action can be built; D and E are for looking further
 PER: Final = 100  # deals that the effect of an intervention is told for
-EFFECTS: Final = ("effect of assignment", "effect on the treated", "effect on all deals", "effect on the overlap")
 SURE: Final = 0.95  # probability of a gain from moving effort, below which it is no more than noise
 Floats = NDArray[np.float64]
 
@@ -33,10 +32,9 @@ def decisions(chapters: tuple[Chapter, ...], moves: tuple[Decision, ...] = ()) -
 def _of_effects(chapter: Chapter) -> Iterator[Decision]:
     if chapter.topic == "winrates" or chapter.grade not in ACTED_ON or not chapter.sound:
         return
-    for quantity in EFFECTS:
-        for row in chapter.rows(quantity):
-            if row.unit == "points" and (row.segment == "all" or row.segment.startswith("arm=")) and not row.low <= 0 <= row.high:
-                yield _of_effect(chapter, row)
+    for row in chapter.main_effects():
+        if not row.low <= 0 <= row.high:
+            yield _of_effect(chapter, row)
 
 
 def _of_effect(chapter: Chapter, row: Estimate) -> Decision:

@@ -75,6 +75,19 @@ class Chapter:
                     return row
         return None
 
+    def main_effects(self) -> list[Estimate]:
+        """Return the effects that the answer is about, in points: on all its deals, or by arm."""
+        own = self.estimates.loc[self.estimates["method"] == self.headline, "quantity"]
+        for quantity in dict.fromkeys(own):
+            rows = [
+                row
+                for row in self.rows(quantity)
+                if row.unit == "points" and (row.segment == "all" or row.segment.startswith("arm="))
+            ]
+            if quantity.startswith("effect") and rows:
+                return rows
+        return []
+
     @property
     def failed(self) -> list[Check]:
         """The checks that undo the answer."""

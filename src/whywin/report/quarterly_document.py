@@ -10,7 +10,7 @@ from whywin.editions import Chapter, Edition
 from whywin.evidence import WORDING, Estimate
 from whywin.report.document import drawn, rendered, unbroken
 from whywin.report.numerals import count, decimal, estimate_text, in_unit, interval
-from whywin.report.quarterly_pictures import main_effects, periods_of, pictures_of
+from whywin.report.quarterly_pictures import periods_of, pictures_of
 from whywin.report.tables import View, view_of
 from whywin.report.words import GRADES, readable
 
@@ -135,7 +135,7 @@ def _why(edition: Edition) -> list[Said]:
 
 
 def _work(chapter: Chapter) -> Said:
-    rows = main_effects(chapter)
+    rows = chapter.main_effects()
     text = in_unit(rows[0].value, rows[0].unit) if rows else ""
     sentence = chapter.answer + (
         "" if chapter.sound else f" Not sound: {', '.join(readable(check.name) for check in chapter.failed)} failed."

@@ -16,7 +16,6 @@ from whywin.report.picture import Picture, said
 
 TALL: Final = 230.0
 MOST: Final = 16
-EFFECT: Final = "effect"
 
 
 def pictures_of(edition: Edition) -> Iterator[Picture]:
@@ -26,7 +25,7 @@ def pictures_of(edition: Edition) -> Iterator[Picture]:
         if len(periods) > 1:
             yield _over_time(periods, edition.quarter)
             break
-    effects = [(chapter, row) for chapter in edition.chapters if chapter.topic != "winrates" for row in main_effects(chapter)]
+    effects = [(chapter, row) for chapter in edition.chapters if chapter.topic != "winrates" for row in chapter.main_effects()]
     if effects:
         yield _effects(effects)
     for unit in ("percent", "points"):
@@ -39,18 +38,6 @@ def periods_of(chapter: Chapter) -> list[Estimate]:
     """Return the win rates by period, in their order."""
     rows = [row for row in chapter.rows("win rate") if row.segment.partition("=")[0].endswith(("_quarter", "_month", "_year"))]
     return sorted((row for row in rows if "(missing)" not in row.segment), key=lambda row: row.segment)
-
-
-def main_effects(chapter: Chapter) -> list[Estimate]:
-    """Return the effects that a chapter is about: on all its deals, or by arm, in points."""
-    rows = [row for row in _answered(chapter) if row.quantity.startswith(EFFECT) and row.unit == "points"]
-    first = rows[0].quantity if rows else ""
-    return [row for row in rows if row.quantity == first and (row.segment == "all" or row.segment.startswith("arm="))]
-
-
-def _answered(chapter: Chapter) -> list[Estimate]:
-    quantities = chapter.estimates.loc[chapter.estimates["method"] == chapter.headline, "quantity"]
-    return [row for quantity in dict.fromkeys(quantities) for row in chapter.rows(quantity)]
 
 
 def _over_time(periods: list[Estimate], quarter: str) -> Picture:
