@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 
 import pandas as pd
 import pytest
@@ -31,8 +32,8 @@ def blocks(language: str) -> list[str]:
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder as the README's reader has it: the checkout's configs, an export of their own, and a store."""
     folder = tmp_path_factory.mktemp("desk")
-    for name in ("configs", "experiments"):
-        (folder / name).symlink_to(ROOT / name)
+    copytree(ROOT / "configs", folder / "configs")  # some commands write beside a config
+    (folder / "experiments").symlink_to(ROOT / "experiments")
     (folder / "my_win_rates.yaml").write_text(blocks("yaml")[0], encoding="utf-8")
     exported(folder / "my_deals.csv")
     return folder
@@ -59,7 +60,7 @@ def test_make_knows_its_commands(command: str) -> None:
     subprocess.run([*shlex.split(command), "-n"], cwd=ROOT, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith(("whywin ", "python "))])
+@pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith(("whywin ", "python ", "cp "))])
 def test_a_command_of_the_readme_ends_well(command: str, desk: Path, request: pytest.FixtureRequest) -> None:
     """A reader who copies the command gets no error: the exit code is 0 or, where a check may fail honestly, 1."""
     real = any(name in command for name in NEEDS_DATA)
