@@ -221,3 +221,37 @@ def test_a_million_deals_take_seconds() -> None:
     matched(matrix, treated, outcome)
 
     assert perf_counter() - start < 30
+
+
+def test_few_controls_used_often_leave_few_degrees_of_freedom() -> None:
+    """Where the variance rests on a few units it says so: one control that all are matched with, against as many as there are treated."""
+    rng = np.random.default_rng(7)
+    outcome = rng.normal(size=400)
+    alone = np.where(np.arange(400) < 300, 5.0 + rng.normal(size=400), rng.normal(size=400) / 10)
+    alone[399] = 5.0
+    spread = rng.normal(size=400)
+
+    few, many = (match(places, np.arange(400) < 300, outcome, everyone=False).freedom for places in (alone, spread))
+
+    assert few < 5
+    assert many > 10 * few
+
+
+@pytest.mark.slow
+def test_intervals_cover_where_few_controls_are_used_often() -> None:
+    """With three quarters treated 95 % intervals by Student's quantile cover in at least 93 %, where the normal one's do not."""
+    from scipy.stats import t as student
+
+    covered, normal = [], []
+    for seed in range(500):
+        rng = np.random.default_rng([9, seed])
+        matrix = rng.normal(size=(1500, 4))
+        treated = rng.uniform(size=1500) < 1 / (1 + np.exp(-1.6 - matrix @ [0.8, -0.6, 0.4, 0.0]))
+        outcome = (rng.uniform(size=1500) < 1 / (1 + np.exp(0.5 - matrix @ [0.7, 0.5, 0.0, 0.3]))).astype(float)
+        found = matched(matrix, treated, outcome)
+        away = abs(found.effect) / found.variance**0.5
+        covered.append(away <= (student.ppf(0.975, found.freedom) if found.freedom < 30 else 1.96))
+        normal.append(away <= 1.96)
+
+    assert np.mean(covered) >= 0.93
+    assert np.mean(normal) < np.mean(covered)

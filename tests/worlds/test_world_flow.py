@@ -43,7 +43,8 @@ def test_without_differences_a_chance_follows_from_engagement_champion_and_amoun
     """The null market is exactly null: no segment, no rep, no quarter and no call moves any deal's chance."""
     market = Market(segment_sd=0.0, rep_sd=0.0, rate_shift=0.0, mix_shift=0.0, effect=0.0, effect_variation=0.0)
     world = simulate(market)
-    effects = world.truth[world.truth["quantity"].str.startswith("effect on")]
+    of_call = world.truth[world.truth["table"].isin(["deals", "trial"])]
+    effects = of_call[of_call["quantity"].str.startswith("effect on")]
 
     np.testing.assert_allclose(world.potential["chance_without"], _by_hand(market, world.tables["deals"]), rtol=0, atol=1e-12)
     assert world.potential["chance_with"].equals(world.potential["chance_without"])

@@ -140,6 +140,6 @@ def test_without_a_quarter_before_it_there_is_no_change(quarter: int) -> None:
 
 def test_where_no_deal_reaches_the_landmark_no_effect_is_claimed() -> None:
     """An effect on nobody has no true value, so there is no row for it."""
-    world = simulate(Market(deals=300, landmark_days=5000))
+    truth = simulate(Market(deals=300, landmark_days=5000)).truth
 
-    assert not world.truth["quantity"].str.startswith("effect on").any()
+    assert not truth.loc[truth["table"] == "deals", "quantity"].str.startswith("effect on").any()

@@ -49,7 +49,7 @@ def typed(raw: pd.DataFrame, contract: Contract) -> Typed:
         table.insert(0, "deal_id", "row " + (table.index + 1).astype("string"))
     for name in ("deal_id", "rep", "stage"):
         if name in table:
-            table[name] = _text(table[name])
+            table[name] = text(table[name])
     faults: list[str] = []
     for name in ("created", "closed"):
         if name in table:
@@ -62,14 +62,14 @@ def typed(raw: pd.DataFrame, contract: Contract) -> Typed:
     for name in ("amount", "cycle_days"):
         if name in table:
             table[name] = pd.to_numeric(table[name], errors="coerce").astype("float64").replace([np.inf, -np.inf], np.nan)
-    labels = _text(raw["outcome"])
+    labels = text(raw["outcome"])
     meanings = {label.strip(): name for name in ("won", "lost", "open") for label in getattr(contract, name)}
     table["outcome"] = labels.map(meanings).astype("string").mask(labels.isna(), "open")
     table["won"] = table["outcome"].map({"won": 1.0, "lost": 0.0}).astype("float64")
     return Typed(raw, table)
 
 
-def _text(values: pd.Series) -> pd.Series:
+def text(values: pd.Series) -> pd.Series:
     """Return labels without spaces around them, blank ones as missing; 1.0 is the label 1."""
     if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
         values = values.astype("Int64")

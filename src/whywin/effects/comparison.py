@@ -52,7 +52,8 @@ class Comparison:
 
 def need_of(question: Effect, *, closed_only: bool = True) -> ColumnsThere:
     """Say which columns the question rests on."""
-    dates = () if question.landmark_days is None else ("created", "closed")
+    dates: tuple[str, ...] = () if question.landmark_days is None and question.treated_at is None else ("created", "closed")
+    dates += () if question.treated_at is None else (question.treated_at,)
     cluster = () if question.cluster is None else (question.cluster,)
     return ColumnsThere((question.treatment, question.outcome, *question.candidates, *cluster, *dates), closed_only)
 
@@ -67,7 +68,7 @@ def compared(question: Effect, sample: pd.DataFrame) -> Comparison:
     deals = eligible(question, sample)
     adjusted = identified(question, tuple(sample.columns)).adjusted
     outcome = deals[question.outcome].to_numpy(dtype=np.float64)
-    scale, unit = _scale(question, outcome)
+    scale, unit = scale_of(question, outcome)
     clusters = None
     if question.cluster is not None:
         clusters = pd.factorize(deals[question.cluster], use_na_sentinel=False)[0].astype(np.int64)
@@ -76,7 +77,8 @@ def compared(question: Effect, sample: pd.DataFrame) -> Comparison:
     return Comparison(treated, outcome, adjusted, made, clusters, question.estimand == "all", scale, unit)
 
 
-def _scale(question: Effect, outcome: NDArray[np.float64]) -> tuple[float, Unit]:
+def scale_of(question: Effect, outcome: NDArray[np.float64]) -> tuple[float, Unit]:
+    """Return what an effect on an outcome is multiplied by to be in people's unit, and that unit."""
     if np.isin(outcome, [0.0, 1.0]).all():
         return 100.0, "points"
     return 1.0, "days" if question.outcome == "cycle_days" else "number"

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from whywin.deals.derived import DERIVED, derivable, with_derived
+from whywin.effects.bad_controls import bad_controls
+from whywin.effects.graphs import read_graph
 from whywin.effects.landmark import old_enough
 
 FEWEST: Final = 10
@@ -18,7 +20,8 @@ NEARLY: Final = 0.9  # a node so like a column is taken for a slip of the pen, n
 def unknown_names(question: Any, table: pd.DataFrame) -> Iterator[str]:
     """Name each column that the question asks for and the deals neither have nor can derive."""
     named = [("treatment", question.treatment), ("outcome", question.outcome), ("cluster", question.cluster)]
-    named += [("confounders", name) for name in question.confounders] + [("known_after", name) for name in question.known_after]
+    for field in ("confounders", "known_after", "known_days", "instruments", "modifiers", "adjust_anyway"):
+        named += [(field, name) for name in getattr(question, field)]
     for field, name in dict.fromkeys(named):
         if name is not None and not there(name, table):
             yield f"{field}: the deals have no column {name!r}; {_nearest(name, _choices(table))}"
@@ -65,18 +68,32 @@ def faulty_outcome(question: Any, table: pd.DataFrame) -> Iterator[str]:
 
 
 def faulty_graph(question: Any, table: pd.DataFrame) -> Iterator[str]:
-    """Say what a causal graph must keep: either it or confounders, no cycle, and a path from treatment to outcome."""
-    if bool(question.confounders) == bool(question.graph):
-        both = "both are given" if question.graph else "neither is given"
-        yield f"confounders, graph: {both}; say what moves both treatment and outcome by exactly one of the two"
-    if not question.graph:
+    """Say what a causal graph must keep: it can be read, has no cycle, and a path from treatment to outcome."""
+    if not (question.confounders or question.graph or question.natural):
+        yield "confounders, graph: neither is given; say what moves both treatment and outcome by a list or by a graph"
+    read = read_graph(question.graph)
+    yield from (f"graph: {fault}" for fault in read.faults)
+    if not read.edges:
         return
+    for role, named in (("treatment", read.exposure), ("outcome", read.outcome)):
+        if named and named != (getattr(question, role),):
+            yield f"graph: it calls {', '.join(named)} its {role}, and the question {getattr(question, role)!r}; make them agree"
+    yield from _faulty_shape(question)
+    for node in (node for node in read.nodes if node not in read.latent and not there(node, table)):
+        near = get_close_matches(node, _choices(table), n=1, cutoff=NEARLY)
+        if near:
+            yield f"graph: {node!r} is no column; did you mean {near[0]!r}? Give something unobserved a name unlike any column's"
+
+
+def _faulty_shape(question: Any) -> Iterator[str]:
     import networkx as nx
 
-    graph = nx.DiGraph(question.graph)
+    graph = nx.DiGraph(question.edges)
     missing = [node for node in (question.treatment, question.outcome) if node not in graph]
     for node in missing:
         yield f"graph: no edge names {node!r}; add the edges from and to it"
+    for node in (node for node in question.confounders if node not in graph):
+        yield f"confounders: {node!r} is no node of the graph, so that it cannot be judged by it; add its edges; {_nearest(node, question.nodes)}"
     try:
         cycle = [edge[0] for edge in nx.find_cycle(graph)]
     except nx.NetworkXNoCycle:
@@ -84,10 +101,6 @@ def faulty_graph(question: Any, table: pd.DataFrame) -> Iterator[str]:
             yield f"graph: no path leads from {question.treatment!r} to {question.outcome!r}, so that it says there is no effect; add the edge in question"
     else:
         yield f"graph: {' → '.join([*cycle, cycle[0]])} is a cycle, and nothing causes itself; turn or remove one of these edges"
-    for node in question.nodes:
-        near = get_close_matches(node, _choices(table), n=1, cutoff=NEARLY)
-        if not there(node, table) and near:
-            yield f"graph: {node!r} is no column; did you mean {near[0]!r}? Give something unobserved a name unlike any column's"
 
 
 def faulty_covariates(question: Any, table: pd.DataFrame) -> Iterator[str]:
@@ -96,8 +109,6 @@ def faulty_covariates(question: Any, table: pd.DataFrame) -> Iterator[str]:
         if name in question.confounders:
             yield f"confounders: {name!r} is the {role} itself; leave it out"
     for name in dict.fromkeys(question.confounders):
-        if name in question.known_after:
-            yield f"confounders: {name!r} stands in known_after too; what is known only after the treatment is never adjusted for: leave it out of one"
         if question.confounders.count(name) > 1:
             yield f"confounders: {name!r} stands there twice; leave one out"
     yield from _faulty_logs(question, table)
@@ -105,6 +116,27 @@ def faulty_covariates(question: Any, table: pd.DataFrame) -> Iterator[str]:
     for name in question.candidates:
         if there(name, table):
             yield from (f"{field}: {fault}" for fault in _unfit(name, _closed(table, name)))
+
+
+def faulty_controls(question: Any, table: pd.DataFrame) -> Iterator[str]:
+    """Say what the question adjusts for, or splits the effect by, although the treatment may have moved it or it opens a path."""
+    listed = tuple(name for name in question.confounders if name not in question.adjust_anyway)
+    anyway = bad_controls(question, (*listed, *question.adjust_anyway), table)
+    for name, reason in bad_controls(question, listed, table).items():
+        yield f"confounders: {name!r} {reason}; leave it out, or name it under adjust_anyway, and the grade falls to D"
+    for name in question.adjust_anyway:
+        if name in {question.treatment, question.outcome}:
+            yield f"adjust_anyway: {name!r} is the treatment or the outcome itself; leave it out"
+        elif name not in anyway:
+            yield f"adjust_anyway: nothing is known against adjusting for {name!r}; name it under confounders"
+    for name in question.instruments:
+        if name in {question.treatment, question.outcome}:
+            yield f"instruments: {name!r} is the treatment or the outcome itself; leave it out"
+        elif name in question.confounders:
+            yield f"instruments: {name!r} stands under confounders too, and an instrument is no confounder; leave it out of one"
+    for name, reason in bad_controls(question, question.modifiers, table).items():
+        if "opens that path" not in reason:
+            yield f"modifiers: {name!r} {reason}; an effect can differ only by what was there before the treatment: leave it out"
 
 
 def _faulty_logs(question: Any, table: pd.DataFrame) -> Iterator[str]:
@@ -135,6 +167,12 @@ def faulty_groups(question: Any, table: pd.DataFrame) -> list[str]:
         for who, count in (("treated", treated), ("untreated", len(rows) - treated))
         if count < FEWEST
     ]
+
+
+def no_overlap_effect(question: Any) -> list[str]:
+    """Return what a method without overlap weights says to a question that asks for the effect on the overlap."""
+    says = "cannot tell the effect on the overlap; use weighting, or set estimand to treated or all"
+    return [says] if question.estimand == "overlap" else []
 
 
 def there(name: str, table: pd.DataFrame) -> bool:

@@ -5,16 +5,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whywin.effects.comparison import Comparison
-from whywin.stats.balance import balance, effective, outside
+from whywin.stats.balance import balances, effective, outside
 
 BINS = 20
 
 
 def balance_table(comparison: Comparison, weight: NDArray[np.float64]) -> pd.DataFrame:
     """Return how alike treated and controls are before and after weighting, one row a covariate."""
-    matrix, treated, everyone = comparison.covariates.matrix, comparison.treated, comparison.everyone
-    before = balance(matrix, treated, np.ones(len(treated)), everyone=everyone)
-    after = balance(matrix, treated, weight, everyone=everyone)
+    matrix, treated = comparison.covariates.matrix, comparison.treated
+    before, after = balances(matrix, treated, [np.ones(len(treated)), weight], everyone=comparison.everyone)
     columns: dict[str, object] = {"covariate": list(comparison.covariates.names)}
     for when, found in (("before", before), ("after", after)):
         columns |= {
@@ -57,3 +56,26 @@ def outcomes_table(comparison: Comparison, with_treatment: float, without_treatm
     """Return the mean outcome of the deals whose effect is asked for, with and without treatment."""
     means = [comparison.scale * with_treatment, comparison.scale * without_treatment]
     return pd.DataFrame({"treatment": ["with", "without"], "mean": means})
+
+
+def dropped_table(comparison: Comparison, wanted: NDArray[np.bool_], kept: NDArray[np.bool_]) -> pd.DataFrame:
+    """Return how the deals that found no match differ from the others whose effect is asked for, one row a covariate.
+
+    The difference is in standard deviations of all whose effect is asked for.
+    """
+    matrix, left = comparison.covariates.matrix[wanted], ~kept[wanted]
+    means = matrix[~left].mean(axis=0), matrix[left].mean(axis=0)
+    spread = matrix.std(axis=0)
+    gap = means[1] - means[0]
+    difference = np.divide(gap, spread, out=np.zeros_like(gap), where=spread > 0)
+    columns = {"covariate": list(comparison.covariates.names), "kept": means[0], "dropped": means[1], "difference": difference}
+    return pd.DataFrame(columns)
+
+
+def with_dropped(
+    tables: dict[str, pd.DataFrame], comparison: Comparison, wanted: NDArray[np.bool_], kept: NDArray[np.bool_]
+) -> dict[str, pd.DataFrame]:
+    """Return the tables, with one of those who were dropped where anyone was."""
+    if not (wanted & ~kept).any():
+        return tables
+    return {**tables, "dropped": dropped_table(comparison, wanted, kept)}

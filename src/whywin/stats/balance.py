@@ -1,5 +1,6 @@
-"""How alike two groups are: standardised mean differences, variance ratios, and the distance of their distributions."""
+"""How alike two groups are: standardised mean differences, variance ratios, and the distances of their distributions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ class Balance:
         difference: standardised mean difference.
         ratio: variance of the treated over variance of the controls; 1 where neither varies.
         distance: largest distance between the two distribution functions (Kolmogorov and Smirnov), 0 to 1.
+        average: their mean distance over the values that occur, 0 to 1.
     """
 
     treated: Floats
@@ -25,6 +27,7 @@ class Balance:
     difference: Floats
     ratio: Floats
     distance: Floats
+    average: Floats
 
 
 def balance(matrix: Floats, treated: NDArray[np.bool_], weight: Floats, *, everyone: bool) -> Balance:
@@ -34,15 +37,23 @@ def balance(matrix: Floats, treated: NDArray[np.bool_], weight: Floats, *, every
     square of both groups', so that a difference cannot shrink because a group became more spread out.
     Source: Stuart (2010), Matching methods for causal inference: a review and a look forward, Statistical Science 25, 1-21.
     """
-    first, second = _moments(matrix[treated], weight[treated]), _moments(matrix[~treated], weight[~treated])
-    plain = [matrix[group].var(axis=0, ddof=1) for group in (treated, ~treated)]
-    spread = np.sqrt((plain[0] + plain[1]) / 2 if everyone else plain[0])
-    spread = np.where(spread > 0, spread, np.sqrt(plain[1]))
-    gap = first[0] - second[0]
-    difference = np.divide(gap, spread, out=np.zeros_like(gap), where=spread > 0)
-    ratio = np.divide(first[1], second[1], out=np.where(first[1] > 0, np.inf, 1.0), where=second[1] > 0)
-    distance = np.array([_distance(column, treated, weight) for column in matrix.T])
-    return Balance(first[0], second[0], difference, ratio, distance)
+    return balances(matrix, treated, [weight], everyone=everyone)[0]
+
+
+def balances(matrix: Floats, treated: NDArray[np.bool_], weights: Sequence[Floats], *, everyone: bool) -> list[Balance]:
+    """Compare treated and controls by several weights, each covariate sorted once."""
+    found = np.zeros((len(weights), 6, matrix.shape[1]))
+    for at, column in enumerate(matrix.T):
+        first, second = column[treated], column[~treated]
+        plain = first.var(ddof=1), second.var(ddof=1)
+        spread = np.sqrt((plain[0] + plain[1]) / 2 if everyone else plain[0]) or np.sqrt(plain[1])
+        distances = _distances(column, treated, weights)
+        for place, weight in enumerate(weights):
+            (upper, own), (lower, other) = _moments(first, weight[treated]), _moments(second, weight[~treated])
+            ratio = own / other if other > 0 else (np.inf if own > 0 else 1.0)
+            difference = (upper - lower) / spread if spread > 0 else 0.0
+            found[place, :, at] = (upper, lower, difference, ratio, *distances[place])
+    return [Balance(*rows) for rows in found]
 
 
 def effective(weight: Floats) -> float:
@@ -60,19 +71,24 @@ def outside(places: Floats, treated: NDArray[np.bool_], *, everyone: bool) -> fl
     return float(beyond.mean() if everyone else beyond[treated].mean())
 
 
-def _moments(rows: Floats, weight: Floats) -> tuple[Floats, Floats]:
-    """Return weighted means and variances, unbiased for weights that tell how much a row is worth."""
-    total = weight.sum()
-    mean = weight @ rows / total
-    free = total - (weight**2).sum() / total
-    spread = weight @ (rows - mean) ** 2
-    return np.asarray(mean), np.asarray(spread / free if free > 0 else np.zeros_like(spread))
+def _moments(values: Floats, weight: Floats) -> tuple[float, float]:
+    """Return weighted mean and variance, unbiased for weights that tell how much a row is worth."""
+    total = float(weight.sum())
+    mean = float(weight @ values) / total
+    free = total - float((weight**2).sum()) / total
+    return mean, float(weight @ (values - mean) ** 2) / free if free > 0 else 0.0
 
 
-def _distance(column: Floats, treated: NDArray[np.bool_], weight: Floats) -> float:
+def _distances(column: Floats, treated: NDArray[np.bool_], weights: Sequence[Floats]) -> list[tuple[float, float]]:
+    """Return the largest and the mean distance of the two distribution functions, for each of the weights."""
     order = np.argsort(column, kind="stable")
-    values, first = column[order], np.where(treated, weight, 0.0)[order]
-    second = weight[order] - first
+    values, inside = column[order], treated[order]
     last = np.append(values[1:] != values[:-1], True)
-    gap = np.cumsum(first) / first.sum() - np.cumsum(second) / second.sum()
-    return float(np.abs(gap[last]).max())
+    found = []
+    for weight in weights:
+        mine = weight[order]
+        first = np.where(inside, mine, 0.0)
+        mine -= first
+        gap = np.abs(np.cumsum(first) / first.sum() - np.cumsum(mine) / mine.sum())[last]
+        found.append((float(gap.max()), float(gap.mean())))
+    return found

@@ -11,13 +11,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from whywin.stats.neighbours import Neighbours, Pool, nearest, pool
+from whywin.stats.neighbours import Ground, Neighbours, Pool, on_line
 from whywin.stats.propensity import Propensity
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-TIE: Final = 1e-9  # in standard deviations of where the units lie
+SHARED: Final = 4 / 3  # a variance of two values varies by 2/3 of its mean square, and two units share each
 NOTHING: Final = 1e-9  # a use smaller than this is what rounding leaves of no use
 
 
@@ -35,6 +35,7 @@ class Matched:
         kept: which units stand in the comparison, for themselves or as a match; those without a match within the caliper do not.
         weight: how much each unit weighs in the comparison: 1 for itself where its effect is asked for, and its uses as a match.
         uses: how much each unit was used as a match: the sum over those it stands for of 1 / (number of their matches).
+        freedom: degrees of freedom of the variance (Satterthwaite): few where it rests on a few units that were used often.
     """
 
     effect: float
@@ -46,26 +47,42 @@ class Matched:
     kept: Bools
     weight: Floats
     uses: Floats
+    freedom: float
 
 
 @dataclass(frozen=True, eq=False)
 class _Pairing:
-    """Both groups sorted by place, and the matches of each in the other."""
+    """Both groups in order, and the matches of each in the other; of the controls only where they are needed."""
 
     controls: Pool
     treated: Pool
-    of_treated: Neighbours  # runs of `controls`, one for each of `treated`
-    of_controls: Neighbours  # runs of `treated`, one for each of `controls`
-    tie: float
+    of_treated: Neighbours
+    of_controls: Neighbours | None
 
     @property
-    def sides(self) -> tuple[tuple[Pool, Neighbours, Pool], tuple[Pool, Neighbours, Pool]]:
-        """(who is matched, their matches, from whom), for the treated and for the controls."""
-        return (self.treated, self.of_treated, self.controls), (self.controls, self.of_controls, self.treated)
+    def sides(self) -> list[tuple[Pool, Neighbours, Pool]]:
+        """(who is matched, their matches, from whom)."""
+        there = [(self.treated, self.of_treated, self.controls)]
+        return there if self.of_controls is None else [*there, (self.controls, self.of_controls, self.treated)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Effects:
+    """Each unit's own effect, where it is asked for, and what it takes to tell how sure their mean is."""
+
+    uses: Floats
+    squares: Floats
+    own: Floats
+    imputed: Floats
+    kept: Bools
+    asked: Bools
+    effects: Floats
+    count: int
+    effect: float
 
 
 def match(
-    places: Floats,
+    places: Floats | Ground,
     treated: Bools,
     outcome: Floats,
     *,
@@ -76,54 +93,71 @@ def match(
     adjust_for: Floats | None = None,
     clusters: NDArray[np.int64] | None = None,
 ) -> Matched:
-    """Match each unit with its nearest of the other group on a line, with replacement and all ties.
+    """Match each unit with its nearest of the other group, with replacement and all ties.
 
     Args:
-        places: where each unit lies: its propensity, in logits or as a share, or a single covariate.
+        places: where each unit lies: on a line, by its propensity (in logits or as a share) or a single covariate; or on any ground.
         treated: which units were treated.
         outcome: what is compared.
         everyone: the mean effect over all units (ATE) rather than over the treated (ATT).
         neighbours: how many matches each unit has; more when several are equally near.
-        caliper: units without a match so near, in standard deviations of `places`, are left out.
+        caliper: units without a match so near, in standard deviations of `places`, are left out; a ground has its own.
         score: the propensity model that `places` come from, when it was estimated from these units.
         adjust_for: covariates whose remaining differences within matches are taken out by regression (2011).
         clusters: codes of groups within which outcomes are not independent.
     """
-    pairing = _paired(places, treated, neighbours, caliper)
+    ground = on_line(places, caliper) if isinstance(places, np.ndarray) else places
+    pairing = _paired(ground, treated, neighbours, both=everyone or score is not None)
+    found = _effects(pairing, treated, outcome, adjust_for, everyone=everyone)
+    uses, count = found.uses, max(found.count, 1)
+    deviations = found.effects - found.effect
+    alike = [ground.alike(group, group) for group in (pairing.treated, pairing.controls)]
+    noise = (uses**2 - found.squares + (2 * uses if everyone else 0.0)) * _own_variance(pairing, alike, found.own)
+    known = (float((deviations[found.asked] ** 2).sum()) + float(noise.sum())) / count**2
+    noisy = SHARED * float((noise**2).sum()) / count**4
+    del noise
+    variance = known
+    if score is not None:
+        slopes = _correction(ground, score, pairing, alike, found, everyone=everyone) / count
+        moved = np.zeros(len(slopes)) if everyone else _moved_target(score, deviations, found.kept) / count
+        variance += _of_the_score(score, slopes, moved)
+    variance = max(variance, 0.0)
+    freedom = 2 * variance**2 / noisy if noisy > 0 else np.inf
+    weight = np.where(found.asked, 1.0, 0.0) + uses
+    if clusters is not None:
+        trend, residual = _fitted(ground.line, treated, found.own, np.where(found.asked, deviations, np.nan))
+        influence = np.where(found.asked, trend, 0.0) + np.where(treated, weight, -weight) * residual
+        variance += max(_excess(influence / count, clusters), 0.0)
+    without = float(np.where(treated, found.imputed, outcome)[found.asked].sum()) / count
+    stands = found.asked | (uses > 0)
+    return Matched(found.effect, without + found.effect, without, variance, known, found.count, stands, weight, uses, freedom)
+
+
+def matched_effect(
+    ground: Ground, treated: Bools, outcome: Floats, *, everyone: bool, neighbours: int = 1, adjust_for: Floats | None = None
+) -> float:
+    """Return the effect that `match` finds, to the last bit, without what it takes to tell how sure it is."""
+    pairing = _paired(ground, treated, neighbours, both=everyone)
+    return _effects(pairing, treated, outcome, adjust_for, everyone=everyone).effect
+
+
+def _paired(ground: Ground, treated: Bools, neighbours: int, *, both: bool) -> _Pairing:
+    controls, units = ground.pool(~treated), ground.pool(treated)
+    of_controls = ground.matches(units, controls, neighbours) if both else None
+    return _Pairing(controls, units, ground.matches(controls, units, neighbours), of_controls)
+
+
+def _effects(pairing: _Pairing, treated: Bools, outcome: Floats, adjust_for: Floats | None, *, everyone: bool) -> _Effects:
     uses, squares = _uses(pairing, len(outcome))
     own, zero, one = _transformed(outcome, treated, adjust_for, uses, everyone=everyone)
     imputed, kept = _imputed(pairing, outcome, zero, one)
-    asked = kept & (treated | everyone)
+    asked = kept if everyone else kept & treated
     effects = np.where(treated, outcome - imputed, imputed - outcome)
     count = int(asked.sum())
-    effect = float(effects[asked].sum()) / max(count, 1)
     if not everyone:
-        uses, squares = np.where(treated, 0.0, uses), np.where(treated, 0.0, squares)
-    factor = uses**2 - squares + (2 * uses if everyone else 0.0)
-    noise = float((factor * _own_variance(pairing, own)).sum())
-    known = (float(((effects[asked] - effect) ** 2).sum()) + noise) / max(count, 1) ** 2
-    variance = known
-    if score is not None:
-        slopes = _correction(score, pairing, own, asked, everyone=everyone)
-        variance -= float(slopes @ score.covariance @ slopes)
-        moved = np.zeros(len(slopes)) if everyone else _moved_target(score, effects - effect, kept, count)
-        variance += float(moved @ score.covariance @ moved)
-    weight = np.where(asked, 1.0, 0.0) + uses
-    if clusters is not None:
-        trend, residual = _fitted(places, treated, own, np.where(asked, effects - effect, np.nan))
-        influence = np.where(asked, trend, 0.0) + np.where(treated, weight, -weight) * residual
-        variance += max(_excess(influence / max(count, 1), clusters), 0.0)
-    without = float(np.where(treated, imputed, outcome)[asked].sum()) / max(count, 1)
-    return Matched(effect, without + effect, without, max(variance, 0.0), known, count, asked | (uses > 0), weight, uses)
-
-
-def _paired(places: Floats, treated: Bools, neighbours: int, caliper: float | None) -> _Pairing:
-    spread = float(places.std())
-    tie = TIE * spread
-    limit = np.inf if caliper is None else caliper * spread
-    controls, units = pool(places, ~treated), pool(places, treated)
-    of_treated = nearest(controls, units.places, neighbours, tie, limit)
-    return _Pairing(controls, units, of_treated, nearest(units, controls.places, neighbours, tie, limit), tie)
+        uses[treated] = 0.0
+        squares[treated] = 0.0
+    return _Effects(uses, squares, own, imputed, kept, asked, effects, count, float(effects[asked].sum()) / max(count, 1))
 
 
 def _uses(pairing: _Pairing, size: int) -> tuple[Floats, Floats]:
@@ -162,47 +196,63 @@ def _regressed(outcome: Floats, covariates: Floats, group: Bools, uses: Floats) 
 def _imputed(pairing: _Pairing, outcome: Floats, zero: Floats, one: Floats) -> tuple[Floats, Bools]:
     """Return each unit's imputed outcome under the other treatment, and who has a match at all."""
     imputed, kept = np.zeros(len(outcome)), np.zeros(len(outcome), dtype=bool)
-    for (units, matches, source), values in zip(pairing.sides, (zero, one), strict=True):
+    for (units, matches, source), values in zip(pairing.sides, (zero, one), strict=False):
         predicted = outcome[units.rows] - values[units.rows]
         imputed[units.rows] = predicted + matches.mean(values[source.rows])
         kept[units.rows] = matches.count > 0
     return imputed, kept
 
 
-def _own_variance(pairing: _Pairing, values: Floats) -> Floats:
-    """Return each unit's outcome variance given its score: the sample variance of it and its nearest of the same group."""
+def _own_variance(pairing: _Pairing, alike: list[Neighbours], values: Floats) -> Floats:
+    """Return each unit's outcome variance given where it lies: the sample variance of it and its nearest of the same group."""
     variance = np.zeros(len(values))
-    for group in (pairing.treated, pairing.controls):
-        variance[group.rows] = nearest(group, group.places, 2, pairing.tie).variance(values[group.rows])
+    for group, near in zip((pairing.treated, pairing.controls), alike, strict=True):
+        variance[group.rows] = near.variance(values[group.rows])
     return variance
 
 
-def _correction(score: Propensity, pairing: _Pairing, values: Floats, asked: Bools, *, everyone: bool) -> Floats:
-    """Return c of Abadie and Imbens (2016): how the outcomes move with the covariates at a given score."""
-    slopes = np.zeros(score.columns.shape[1])
-    for group, rest in ((pairing.treated, 1 - score.chance), (pairing.controls, score.chance)):
-        share = np.where(asked, rest, 0.0) if everyone else score.chance * rest
-        for points in (pairing.treated, pairing.controls):
-            slopes += _local_covariance(score.columns, values, share, points, group, pairing.tie)
-    return slopes / max(float(asked.sum()), 1.0)
+def _of_the_score(score: Propensity, slopes: Floats, moved: Floats) -> float:
+    """Return what estimating the propensity adds to the variance: c' and the derivative of the target against its coefficients.
 
-
-def _local_covariance(columns: Floats, values: Floats, share: Floats, points: Pool, group: Pool, tie: float) -> Floats:
-    """Return the sum over points of share × the sample covariance of columns and values among its two nearest of a group.
-
-    Each covariance is a sum over the point's neighbours, so the whole is one sum over the group, with one weight a unit.
+    With c the covariance of the effect and the likelihood's slope, A what turns that slope into coefficients and V their covariance
+    matrix, it is 2 (m - c)' A c + (m - c)' V (m - c): for an unpenalised fit, where A = V, m' V m - c' V c as in the paper.
     """
-    near = nearest(group, points.places, 2, tie)
-    part = share[points.rows] / np.maximum(near.count - 1.0, 1.0)
-    inside = values[group.rows]
-    received, average = near.given(part, len(inside)), near.given(part * near.mean(inside), len(inside))
-    return np.asarray((received * inside - average) @ columns[group.rows])
+    pull = moved - slopes
+    return float(2 * pull @ score.covariance @ slopes + pull @ score.spread @ pull)
 
 
-def _moved_target(score: Propensity, deviations: Floats, kept: Bools, count: int) -> Floats:
-    """Return the derivative of the effect on the treated by the coefficients of the propensity."""
-    pull = np.where(kept, score.chance * (1 - score.chance) * deviations, 0.0)
-    return np.asarray(pull @ score.columns) / max(count, 1)
+def _correction(
+    ground: Ground, score: Propensity, pairing: _Pairing, alike: list[Neighbours], found: _Effects, *, everyone: bool
+) -> Floats:
+    """Return c of Abadie and Imbens (2016), times the count: how the outcomes move with the covariates at a given score.
+
+    It is a sum of local covariances of columns and values, each among a point's two nearest of a group; every one of them is a sum
+    over the point's neighbours, so that the whole is one sum over the units, with one amount each.
+    """
+    amounts = np.zeros(len(found.own))
+    sides = ((pairing.treated, pairing.controls), (pairing.controls, pairing.treated))
+    for (group, other), own_near in zip(sides, alike, strict=True):
+        inside = found.own[group.rows]
+        for points in (group, other):
+            near = own_near if points is group else ground.alike(group, points)
+            part = _share(score.chance[points.rows], treated=group is pairing.treated, everyone=everyone)
+            if everyone:
+                part[~found.asked[points.rows]] = 0.0
+            part /= np.maximum(near.count - 1.0, 1.0)
+            amounts[group.rows] += near.given(part, len(inside)) * inside
+            amounts[group.rows] -= near.given(part * near.mean(inside), len(inside))
+    return score.standard.pulled(amounts)
+
+
+def _share(chance: Floats, *, treated: bool, everyone: bool) -> Floats:
+    """Return how much the outcomes of a group weigh at a propensity: of those asked for, as often as the group is not there."""
+    rest = 1 - chance if treated else chance.copy()
+    return rest if everyone else chance * rest
+
+
+def _moved_target(score: Propensity, deviations: Floats, kept: Bools) -> Floats:
+    """Return the derivative of the effect on the treated, times the count, by the coefficients of the propensity."""
+    return score.standard.pulled(np.where(kept, score.chance * (1 - score.chance) * deviations, 0.0))
 
 
 def _fitted(places: Floats, treated: Bools, values: Floats, deviations: Floats) -> tuple[Floats, Floats]:

@@ -59,6 +59,7 @@ def weigh(
     stabilised: bool = True,
     trim: float = 0.0,
     clusters: NDArray[np.int64] | None = None,
+    spread: bool = True,
 ) -> Weighted:
     """Compare weighted means of treated and untreated units.
 
@@ -71,16 +72,19 @@ def weigh(
             the overlap population has no size, so that its weights are always stabilised.
         trim: units whose propensity is nearer than this to 1, or for all and for the overlap to 0, are left out.
         clusters: codes of groups within which units are not independent.
+        spread: tell the variance too; without it both variances are not a number.
     """
     kept = _kept(score.chance, target, trim)
     weight, slope = (np.where(kept, values, 0.0) for values in _weights(score.chance, treated, target))
     asked = kept & (treated | (target == "all"))
     size = None if stabilised or target == "overlap" else asked
     sides = [_side(outcome, group, weight, slope, size) for group in (treated, ~treated)]
+    upper, lower = (side.mean for side in sides)
+    if not spread:
+        return Weighted(upper - lower, upper, lower, np.nan, np.nan, weight, kept)
     variance = _left_out(score, treated, sides) if clusters is None else _clusters_left_out(score, treated, sides, clusters)
     given = [side.own * (len(outcome) / side.total) for side in sides]
     variance_known = variance_of(given[0] - given[1], clusters)
-    upper, lower = (side.mean for side in sides)
     return Weighted(upper - lower, upper, lower, variance, variance_known, weight, kept)
 
 

@@ -48,7 +48,11 @@ def simulate(market: Market) -> World:
     trial = alert_trial(market)
     table, defects = inject(flow.table, market.defects, market.seed)
     natural = {"adoption": tool_adoption(market), "suggestions": suggested_calls(market), "alerts": fired_alerts(market)}
-    truths = [truth_of_deals(market, flow), truth_of_trial(trial), *(one.truth(name) for name, one in natural.items())]
+    truths = [
+        truth_of_deals(market, flow),
+        truth_of_trial(trial),
+        *(one.truth(name) for name, one in natural.items() if one.effects),
+    ]
     tables = {"deals": table, "trial": trial.table, "interventions": log_of(market, flow)}
     tables |= {name: one.table for name, one in natural.items()}
     return World(tables, pd.concat(truths, ignore_index=True), flow.potential, defects)

@@ -41,7 +41,7 @@ def test_matching_is_one_nearest_neighbour(deals: pd.DataFrame, about: Callable,
     """DoWhy's matching without ties is ours on the propensity, and its interval is not the invalid bootstrap."""
     question = about(estimand="all")
     theirs = answered(Dowhy(estimator="matching"), question, deals)
-    ours = answered(Matching(scale="propensity"), question, deals).estimates[0]
+    ours = answered(Matching(distance="propensity"), question, deals).estimates[0]
 
     assert theirs.estimates[0].value == pytest.approx(ours.value, abs=1e-9)
     assert theirs.estimates[0].high - theirs.estimates[0].low == pytest.approx(ours.high - ours.low, rel=1e-6)

@@ -84,7 +84,7 @@ def test_stata_through_the_method(known: Callable, answered: Callable) -> None:
     given = ("mmarried_", "mage", "fage", "medu", "prenatal1_")
     for estimand, key in (("all", "ate"), ("treated", "atet")):
         question = Effect("mbsmoke_", given, outcome="bweight", estimand=estimand)
-        row = answered(Matching(scale="propensity"), question, births).estimates[0]
+        row = answered(Matching(distance="propensity"), question, births).estimates[0]
 
         assert row.value == pytest.approx(expected[key], abs=tolerance[key])
         assert (row.high - row.low) / 2 / 1.959964 == pytest.approx(expected[f"{key}_se"], abs=tolerance[f"{key}_se"])
@@ -176,7 +176,7 @@ def test_clusters_take_students_quantile(deals: pd.DataFrame, about: Callable, a
 def test_settings_of_matching_keep_their_rules() -> None:
     """No neighbours, a caliper of nothing and an unknown scale are refused at once."""
     with pytest.raises(ConfigError) as caught:
-        Matching(neighbours=0, caliper=0.0, scale="probit")
+        Matching(neighbours=0, caliper=0.0, distance="probit")
 
     assert len(caught.value.faults) == 3
 

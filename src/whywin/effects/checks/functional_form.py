@@ -13,6 +13,7 @@ from whywin.deals.need import Need
 from whywin.effects.comparison import compared, need_of
 from whywin.effects.nuisances import LEARNERS, dealt, learned
 from whywin.effects.question import Effect
+from whywin.effects.refitting import likely
 from whywin.evidence import Check
 from whywin.settings import check_settings
 from whywin.stats.influence import variance_of
@@ -61,7 +62,7 @@ class FunctionalForm:
         passed = missed <= self.share or chance >= self.level
         says = (
             f"The logit-linear model of who is treated misses {100 * missed:.0f} % of what flexible models predict of it "
-            f"(p = {chance:.2g} for nothing)"
+            f"({likely(chance)} for nothing)"
         )
         says += "." if passed else ": what it adjusts for may not be enough; rather believe a method with flexible models."
         for answer in judged:

@@ -11,9 +11,11 @@ from annotated_types import Ge, doc
 from whywin.deals.need import Need
 from whywin.effects.comparison import eligible, need_of
 from whywin.effects.question import Effect
+from whywin.effects.refitting import estimate_of
+from whywin.effects.risk_ratios import RiskRatios, risk_ratios
 from whywin.evidence import Check, with_sign
 from whywin.settings import check_settings
-from whywin.stats.sensitivity import e_value, ratio_of_difference
+from whywin.stats.sensitivity import bounding_factor, e_value, e_value_of_interval
 
 MOST = 100.0  # an E-value beyond this says no more
 
@@ -23,7 +25,8 @@ class HiddenConfounder:
     """The E-value of the interval's end nearest to zero must reach the stated strength.
 
     An unobserved confounder must be tied to treatment and to outcome by risk ratios of at least the E-value, beyond what is
-    adjusted for, to explain the answer away. Source: VanderWeele and Ding (2017), Annals of Internal Medicine 167, 268-274.
+    adjusted for, to explain the answer away; and one of the granted strength can move it by no more than a known factor (Ding and
+    VanderWeele, 2016, Epidemiology 27, 368-377). Source: VanderWeele and Ding (2017), Annals of Internal Medicine 167, 268-274.
     """
 
     strength: Annotated[
@@ -51,16 +54,10 @@ class HiddenConfounder:
 
     def _checked(self, question: Effect, answers: Iterable[Any], deviation: float) -> Iterator[Check]:
         for answer in answers:
-            table = answer.evidence.tables.get("outcomes")
-            if table is None:
+            row = estimate_of(question, answer)
+            ratios = None if row is None else risk_ratios(row, answer.evidence.tables.get("outcomes"), deviation)
+            if row is None or ratios is None:
                 continue
-            row = answer.evidence.of(question.quantity)
-            without = float(table.set_index("treatment")["mean"]["without"])
-            binary = row.unit == "points"
-
-            def strength(effect: float, without: float = without, *, binary: bool = binary) -> float:
-                return _strength(effect, without, binary=binary, deviation=deviation)
-
             if row.low <= 0 <= row.high:
                 says = (
                     f"The interval of {with_sign(row.value)} covers zero, so that no effect is claimed which something hidden could explain "
@@ -68,18 +65,18 @@ class HiddenConfounder:
                 )
                 yield Check("hidden_confounder", passed=True, severity="serious", says=says, value=1.0, method=answer.label)
                 continue
-            nearest = row.low if row.low > 0 else row.high
-            value = strength(nearest)
+            value = min(e_value_of_interval(ratios.low, ratios.high), MOST)
             says = (
                 f"Something unobserved would have to be tied to treatment and to outcome by a risk ratio of {value:.2f} each to move the "
-                f"interval to zero ({strength(row.value):.2f} to move the estimate); {self.strength:g} is granted."
+                f"interval to zero ({min(e_value(ratios.value), MOST):.2f} to move the estimate); {self.strength:g} is granted"
+                f"{self._left(ratios, value)}."
             )
             yield Check("hidden_confounder", value >= self.strength, "serious", says, value, answer.label)
 
-
-def _strength(effect: float, without: float, *, binary: bool, deviation: float) -> float:
-    """Return the E-value of an effect: against the rate without treatment, or in standard deviations of a number."""
-    if not binary:
-        return min(e_value(ratio_of_difference(effect, deviation)), MOST)
-    rate = max(without, 0.0)
-    return min(e_value((rate + effect) / rate), MOST) if rate > 0 else MOST
+    def _left(self, ratios: RiskRatios, value: float) -> str:
+        """Return what the granted strength would leave of the interval, where there is a rate to tell it by."""
+        if not ratios.without or value < self.strength:
+            return ""
+        factor = bounding_factor(self.strength, self.strength)
+        nearest = ratios.low / factor if ratios.value > 1 else ratios.high * factor
+        return f", which would leave at least {with_sign(ratios.without * (nearest - 1))} points"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from whywin.deals.need import Need
 from whywin.effects.comparison import Comparison, compared, estimate, need_of
+from whywin.effects.fit import no_overlap_effect
 from whywin.effects.inference import interval
 from whywin.effects.nuisances import LEARNERS, TREATMENT, Learned, Learner, dealt, learned, nuisances_table
 from whywin.effects.question import Effect
@@ -61,6 +62,10 @@ class DoubleMl:
     def __post_init__(self) -> None:
         """Refuse settings that break their own rules."""
         check_settings(self)
+
+    def faults(self, question: Effect) -> list[str]:
+        """Say which question it cannot answer: that about the overlap."""
+        return no_overlap_effect(question)
 
     def need(self, question: Effect) -> Need:
         """The columns that the question rests on."""

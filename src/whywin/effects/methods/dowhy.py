@@ -1,4 +1,4 @@
-"""DoWhy's own propensity estimators, each estimate by a fresh model on a frame of its own."""
+"""DoWhy's own estimators, each estimate by a fresh model on a frame of its own."""
 
 import logging
 import math
@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,8 @@ from scipy.stats import t as student
 
 from whywin.deals.need import Need
 from whywin.effects.comparison import Comparison, compared, estimate, need_of
+from whywin.effects.dowhy_estimators import SMALLEST_STRATUM, WITHOUT_WEIGHTS, Estimator, faulty, made, short
+from whywin.effects.fit import no_overlap_effect
 from whywin.effects.question import Effect
 from whywin.effects.tables import balance_table, groups_table, outcomes_table, overlap_table
 from whywin.errors import QuestionError
@@ -27,13 +29,12 @@ from whywin.stats.propensity import propensity, standardised
 from whywin.stats.streams import seeded_global_stream
 
 TRIES: Final = 5  # times as many resamples are drawn before it is said that too few of them can be answered
-SMALLEST_STRATUM: Final = 10
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Dowhy:
-    """DoWhy's propensity weighting, stratification or matching, with an interval that refits everything.
+    """DoWhy's estimators by their DoWhy names, with an interval that refits everything.
 
     DoWhy writes the propensity into the frame that it is given and reuses it; here every estimate, and every resample of the
     bootstrap, has a new frame, a new propensity model and a new estimator. The propensity is an unpenalised logistic regression on
@@ -42,7 +43,8 @@ class Dowhy:
     """
 
     estimator: Annotated[
-        Literal["weighting", "stratification", "matching"], doc("which of DoWhy's propensity-score estimators")
+        Estimator,
+        doc("which of DoWhy's estimators, by its short name or by DoWhy's own; one that goes wrong says why and is not run"),
     ] = "weighting"
     resamples: Annotated[int, Ge(20), doc("resamples of the bootstrap; of whole clusters where the question names one")] = 100
     clip: Annotated[
@@ -52,10 +54,15 @@ class Dowhy:
         doc("weighting: propensities nearer to 0 or 1 than this are set to it; DoWhy's own default is 0.05"),
     ] = 0.01
     design: ClassVar[Design] = "adjusted"
+    most_refits: ClassVar[int] = 12  # a refit takes ten times what our own does
 
     def __post_init__(self) -> None:
         """Refuse settings that break their own rules."""
         check_settings(self)
+
+    def faults(self, question: Effect) -> list[str]:
+        """Say which question DoWhy's estimator cannot answer, and which estimators are not run at all."""
+        return [*faulty(self.estimator, question.estimand), *no_overlap_effect(question)]
 
     def need(self, question: Effect) -> Need:
         """The columns that the question rests on."""
@@ -68,6 +75,23 @@ class Dowhy:
             effect, frame = self._whole(comparison)
             error, remark = self._error(comparison, rng)
         reach = _quantile(question, comparison) * error
+        tables, checks, count = self._behind(comparison, frame, effect)
+        number = estimate(question, comparison, effect, (effect - reach, effect + reach), count)
+        return Evidence((number,), (remark, *checks), tables)
+
+    def _behind(
+        self, comparison: Comparison, frame: pd.DataFrame, effect: float
+    ) -> tuple[dict[str, pd.DataFrame], tuple[Check, ...], int]:
+        """Return the tables behind the estimate, what cannot be told of it, and how many deals it rests on."""
+        count = len(comparison.treated)
+        if self.name in WITHOUT_WEIGHTS:
+            chance = propensity(comparison.covariates.matrix, comparison.treated).chance
+            tables = {
+                "overlap": overlap_table(chance, comparison.treated),
+                "groups": groups_table(comparison, chance, np.ones(count)),
+            }
+            says = f"DoWhy's {self.name} has no weights, so that the balance which it reaches is not known, and its grade is D at best."
+            return tables, (Check("weights", False, "note", says, 0.0),), count  # noqa: FBT003
         chance = frame["propensity_score"].to_numpy()
         weight = self._weights(comparison, frame)
         asked = weight > 0 if comparison.everyone else comparison.treated & (weight > 0)
@@ -78,12 +102,14 @@ class Dowhy:
             "groups": groups_table(comparison, chance, weight),
             "outcomes": outcomes_table(comparison, observed, observed - effect),
         }
-        count = int((weight > 0).sum())
         left = (len(asked) if comparison.everyone else int(comparison.treated.sum())) - int(asked.sum())
         dropped = Check("strata", left == 0, "note", f"{left:,} deals lie in strata too small to compare and are left out.", left)
-        checks = (remark, dropped) if self.estimator == "stratification" else (remark,)
-        number = estimate(question, comparison, effect, (effect - reach, effect + reach), count)
-        return Evidence((number,), checks, tables)
+        return tables, (dropped,) if self.name == "stratification" else (), int((weight > 0).sum())
+
+    @property
+    def name(self) -> str:
+        """The estimator's short name."""
+        return short(self.estimator)
 
     def point(self, question: Effect, sample: pd.DataFrame) -> float:
         """Return the effect alone, in people's units, refitting everything."""
@@ -96,7 +122,9 @@ class Dowhy:
         try:
             return self._estimated(comparison, np.arange(len(comparison.treated)))
         except ValueError as refused:
-            msg = f"dowhy: {self.estimator} cannot compare these deals: {str(refused).rstrip('.')}; use weighting, or compare more deals"
+            msg = (
+                f"dowhy: {self.name} cannot compare these deals: {str(refused).rstrip('.')}; use weighting, or compare more deals"
+            )
             raise QuestionError(msg) from refused
 
     def _estimated(self, comparison: Comparison, rows: NDArray[np.intp]) -> tuple[float, pd.DataFrame]:
@@ -105,35 +133,18 @@ class Dowhy:
         names = [f"covariate {number}" for number in range(columns.shape[1])]
         frame = pd.DataFrame(columns, columns=names).assign(treated=comparison.treated[rows].astype(int))
         frame["result"] = comparison.outcome[rows]
-        fitted = self._model(names).fit(frame.copy())
+        binary = bool(np.isin(comparison.outcome, (0.0, 1.0)).all())
+        fitted = made(self.estimator, names, clip=self.clip, binary=binary).fit(frame.copy())
         found = fitted.estimate_effect(frame, target_units="ate" if comparison.everyone else "att")
+        if self.name == "doubly_robust":
+            frame["propensity_score"] = np.clip(
+                fitted.propensity_score_model.predict_proba(frame)[:, 1], self.clip, 1 - self.clip
+            )
         return float(found.value), frame
-
-    def _model(self, names: list[str]) -> Any:
-        from dowhy.causal_estimators.propensity_score_matching_estimator import PropensityScoreMatchingEstimator
-        from dowhy.causal_estimators.propensity_score_stratification_estimator import PropensityScoreStratificationEstimator
-        from dowhy.causal_estimators.propensity_score_weighting_estimator import PropensityScoreWeightingEstimator
-        from dowhy.causal_identifier import IdentifiedEstimand
-        from sklearn.linear_model import LogisticRegression
-
-        target = IdentifiedEstimand(
-            None, ["treated"], ["result"], backdoor_variables={"backdoor": names}, default_backdoor_id="backdoor"
-        )
-        target.set_identifier_method("backdoor")
-        score = LogisticRegression(C=np.inf, solver="newton-cholesky", max_iter=200, tol=1e-10)
-        if self.estimator == "weighting":
-            return PropensityScoreWeightingEstimator(
-                target, propensity_score_model=score, min_ps_score=self.clip, max_ps_score=1 - self.clip
-            )
-        if self.estimator == "stratification":
-            return PropensityScoreStratificationEstimator(
-                target, propensity_score_model=score, clipping_threshold=SMALLEST_STRATUM
-            )
-        return PropensityScoreMatchingEstimator(target, propensity_score_model=score)
 
     def _error(self, comparison: Comparison, rng: np.random.Generator) -> tuple[float, Check]:
         """Return the standard error of the estimate, and where it comes from."""
-        if self.estimator == "matching":
+        if self.name == "matching":
             says = "The interval is Abadie's and Imbens's of 2016, since the bootstrap is invalid for matching."
             return math.sqrt(self._pairs(comparison).variance), Check("interval", True, "note", says, 0.0)  # noqa: FBT003
         found: list[float] = []
@@ -162,9 +173,9 @@ class Dowhy:
     def _weights(self, comparison: Comparison, frame: pd.DataFrame) -> Floats:
         """Return how much each deal weighs in DoWhy's estimate, up to a constant in each group."""
         treated, chance = comparison.treated, frame["propensity_score"].to_numpy()
-        if self.estimator == "matching":
+        if self.name == "matching":
             return np.asarray(self._pairs(comparison).weight)
-        if self.estimator == "weighting":
+        if self.name in {"weighting", "doubly_robust"}:
             everyone = np.where(treated, 1 / chance, 1 / (1 - chance))
             return everyone if comparison.everyone else np.where(treated, 1.0, chance / (1 - chance))
         strata = frame.groupby("strata")["treated"]
