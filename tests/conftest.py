@@ -6,10 +6,22 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from shutil import copytree
+from typing import Final
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+ROOMS: Final = {"winrates": "winrates", "effect": "effects", "trial": "trials"}
+OWN_PLANS: Final = {
+    "winrates": {},
+    "effect": {
+        "difference_in_differences": "adoption",
+        "instrument": "instrument",
+        "discontinuity": "alert_threshold",
+        "risk_set_matching": "target_trial",
+    },
+    "trial": {"adjusted": "metrics", "complier": "metrics"},
+}  # by kind: a method that the demonstration's question does not fit, and the shipped config whose question it fits
 
 
 @pytest.fixture(scope="session")
@@ -21,18 +33,29 @@ def shared() -> Path:
     return folder
 
 
+def plans_of(kind: str) -> tuple[str, ...]:
+    """Return the configs of a kind that the contract is held over: the demonstration, and those of the methods that do not fit it."""
+    return tuple(dict.fromkeys(["demo", *OWN_PLANS[kind].values()]))
+
+
+def plan_of(kind: str, method: str) -> str:
+    """Return the config whose question a method fits."""
+    return OWN_PLANS[kind].get(method, "demo")
+
+
 @pytest.fixture(scope="session")
 def small_plan() -> Callable:
-    """A plan of each kind over a small made-up world, with every method of the room at its defaults."""
+    """A shipped plan over a small made-up world; the demonstration with every method of the room that fits it, at its defaults."""
     from whywin import catalogue
     from whywin.config import load_plan
 
     @cache
-    def made(kind: str) -> object:
-        room = {"winrates": "winrates", "effect": "effects", "trial": "trials"}[kind]
-        shipped = load_plan(ROOT / "configs" / room / "demo.yaml", ["source.world.deals=1500"])
-        others = {name: owner() for name, owner in catalogue.methods(kind).items() if name not in shipped.methods}
-        return replace(shipped, methods={**shipped.methods, **others})
+    def made(kind: str, config: str = "demo") -> object:
+        shipped = load_plan(ROOT / "configs" / ROOMS[kind] / f"{config}.yaml", ["source.world.deals=1500"])
+        if config != "demo":
+            return shipped
+        there = [name for name in catalogue.methods(kind) if plan_of(kind, name) == "demo" and name not in shipped.methods]
+        return replace(shipped, methods={**shipped.methods, **{name: catalogue.methods(kind)[name]() for name in there}})
 
     return made
 
@@ -44,8 +67,8 @@ def small_run(small_plan: Callable) -> Callable:
     from whywin.studies import study
 
     @cache
-    def made(kind: str) -> object:
-        plan = small_plan(kind)
+    def made(kind: str, config: str = "demo") -> object:
+        plan = small_plan(kind, config)
         table = read(plan.source)
         return study(plan, table.frame, truth=table.truth)
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from whywin.deals.need import Need
 from whywin.effects.question import Effect
-from whywin.evidence import Answered, Check, Design, Evidence, Grade
+from whywin.evidence import Answered, Check, Design, Evidence, Grade, Judged
 from whywin.trials.question import Trial
 from whywin.winrates.question import WinRates
 
@@ -26,6 +26,7 @@ class Method(Protocol):
     """One way to answer a kind of question: a frozen dataclass whose fields are its settings.
 
     A method that cannot answer every question of its kind has `faults(question) -> list[str]` too: what the question lacks for it.
+    One whose grade rests on other checks than its design's has `requires: ClassVar[tuple[str, ...]]`: their names.
     """
 
     design: Any  # ClassVar[Design]: what kind of evidence it is; the run's checks make the grade of it
@@ -45,12 +46,18 @@ class Checker(Protocol):
 
     def check(
         self, question: Any, answers: tuple[Answered, ...], sample: pd.DataFrame | None, rng: np.random.Generator
-    ) -> tuple[Check, ...]:
-        """Return what was found; a Check with `method` set is about that answer, otherwise about the whole run."""
+    ) -> tuple[Check, ...] | Judged:
+        """Return what was found, as `Judged` where tables are behind it.
+
+        A Check with `method` set is about that answer, otherwise about the whole run.
+        """
 
 
 class Wording(Protocol):
-    """The module ``wording.py`` of a room: how its answers are said, and which checks its grades require."""
+    """The module ``wording.py`` of a room: how its answers are said, and which checks its grades require.
+
+    It may have `tables(question, evidence, grade)` too: tables that only the checked answer can give, such as a trial's decision.
+    """
 
     REQUIRED: Mapping[Design, tuple[str, ...]]  # checks that must have run and passed for a design's own grade
 
@@ -83,6 +90,12 @@ def wording(kind: Kind) -> Wording:
 def design_of(method: Any) -> Design:
     """Return the kind of evidence that a method gives."""
     return method.design  # type: ignore[no-any-return]
+
+
+def required_of(method: Any, kind: Kind) -> tuple[str, ...]:
+    """Return the checks that must have run and passed for the grade of a method's design: its own, or else those of its design."""
+    own: tuple[str, ...] | None = getattr(method, "requires", None)
+    return wording(kind).REQUIRED.get(design_of(method), ()) if own is None else own
 
 
 def _found(package: str) -> dict[str, type]:

@@ -111,12 +111,29 @@ class Evidence:
         """Return the same evidence with further checks behind its own."""
         return replace(self, checks=(*self.checks, *checks))
 
+    def with_tables(self, tables: Mapping[str, pd.DataFrame]) -> "Evidence":
+        """Return the same evidence with further tables behind its own."""
+        return replace(self, tables={**self.tables, **tables})
+
     def to_frame(self) -> pd.DataFrame:
         """Return the estimates as a table, one row each."""
         return pd.DataFrame([asdict(estimate) for estimate in self.estimates])
 
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(index=False, float_format=lambda x: f"{x:.2f}"))
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a check found that has tables behind it.
+
+    Attributes:
+        checks: what it found.
+        tables: tables by the label of the method that they belong to, and by name.
+    """
+
+    checks: tuple[Check, ...]
+    tables: Mapping[str, Mapping[str, pd.DataFrame]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

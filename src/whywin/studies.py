@@ -14,7 +14,7 @@ from whywin.deals.need import Need
 from whywin.deals.read import keep_contract
 from whywin.deals.table import Deals
 from whywin.errors import QuestionError
-from whywin.evidence import Answered, Check, Evidence, Grade, grade
+from whywin.evidence import Answered, Check, Evidence, Grade, Judged, grade
 from whywin.plan import Plan
 from whywin.stats.streams import stream
 
@@ -103,19 +103,23 @@ def study(
     if faults:
         raise QuestionError(faults)
     answers = _answers(plan, kept, notify)
-    checks: list[Check] = []
+    judged: list[Judged] = []
     for name, checker in _checkers(plan).items():
         notify(f"checking {name}")
-        checks += _checked(plan, name, checker, answers, kept)
+        judged.append(_checked(plan, name, checker, answers, kept))
+    checks = [check for found in judged for check in found.checks]
     wording = catalogue.wording(catalogue.kind_of(plan.question))
     run_checks = tuple(check for check in checks if not check.method)
     evidence, grades = {}, {}
     for answer in answers:
         own = answer.evidence.with_checks(check for check in checks if check.method == answer.label)
+        own = own.with_tables({name: table for found in judged for name, table in found.tables.get(answer.label, {}).items()})
         evidence[answer.label] = own
-        required = wording.REQUIRED.get(catalogue.design_of(answer.method), ())
+        required = catalogue.required_of(answer.method, catalogue.kind_of(plan.question))
         grades[answer.label] = grade(catalogue.design_of(answer.method), (*run_checks, *own.checks), required)
     first = plan.headline
+    if hasattr(wording, "tables"):
+        evidence[first] = evidence[first].with_tables(wording.tables(plan.question, evidence[first], grades[first]))
     sentence = wording.sentence(plan.question, evidence[first], grades[first])
     return Run(plan, evidence, run_checks, grades, sentence, kept, versions(), truth)
 
@@ -150,8 +154,9 @@ def _checkers(plan: Plan) -> dict[str, Any]:
     return {name: plan.checks.get(name) or owner() for name, owner in owners.items()}
 
 
-def _checked(plan: Plan, name: str, checker: Any, answers: tuple[Answered, ...], deals: Deals) -> tuple[Check, ...]:
+def _checked(plan: Plan, name: str, checker: Any, answers: tuple[Answered, ...], deals: Deals) -> Judged:
     need = checker.need(plan.question)
     sample = None if need is None else need.sample(deals.table)
     rng: np.random.Generator = stream(plan.seed, f"check {name}")
-    return tuple(checker.check(plan.question, answers, sample, rng))
+    found = checker.check(plan.question, answers, sample, rng)
+    return found if isinstance(found, Judged) else Judged(tuple(found))

@@ -23,6 +23,7 @@ from whywin.winrates.methods.observed import Observed
 from whywin.winrates.question import WinRates
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
+DESIGNS = {WinRates: "description", Effect: "adjusted", Trial: "randomised"}
 VERSIONS = {"whywin": "0.1.0", "numpy": "2.3.5", "pymc": "6.3.0"}
 HOSTILE = (
     "<script>alert(1)</script>", "$x$ and $\\frac{1}{2$", "two\nlines", "a & b \"quoted\" 'twice'", "]]>--><svg onload=alert(1)>",
@@ -56,7 +57,7 @@ def run_of(question: Any, evidence: dict[str, Evidence], **changes: Any) -> Run:
     plan = Plan(
         name=changes.pop("name", "quarterly look"),
         question=question,
-        methods=dict.fromkeys(evidence, object()),  # the page shows labels only
+        methods=dict.fromkeys(evidence, SimpleNamespace(design=DESIGNS[type(question)])),  # the page shows labels only
         description="What the leaders asked for in spring.",
         seed=3,
     )

@@ -24,7 +24,7 @@ from whywin.trials.question import Trial
 EXPECTED = {
     "observed": ["segments", "periods"],
     "pooled": ["segments", "periods", "changes"],
-    "effect": ["methods", "balance", "overlap"],
+    "effect": ["methods", "balance", "overlap", "effects_by_segment"],
     "trial": ["methods", "reps"],
 }
 
@@ -203,7 +203,7 @@ def test_tables_that_cannot_be_drawn_are_left_to_the_tables(runs: SimpleNamespac
     empty = trial.headline.tables["reps"].assign(deals=0)
 
     bare = runs.run_of(run.plan.question, {"matching": Evidence(run.headline.estimates, tables=odd)})
-    assert list(report.figures(bare)) == ["methods"]
+    assert list(report.figures(bare)) == ["methods", "effects_by_segment"]
     for reps in (empty, empty.drop(columns="rate")):
         again = runs.run_of(trial.plan.question, {"fixed": Evidence(trial.headline.estimates, tables={"reps": reps})})
         assert list(report.figures(again)) == ["methods"]

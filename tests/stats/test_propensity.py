@@ -1,6 +1,9 @@
 """The propensity model: the likelihood's top, collinear columns, and separation."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from whywin.stats.propensity import propensity, standardised
@@ -25,6 +28,23 @@ def test_it_is_the_maximum_likelihood_fit() -> None:
     spread = matrix.std(axis=0)
     assert np.sqrt(np.diag(found.covariance))[1:] / spread == pytest.approx(reference.bse[1:], rel=1e-5)
     assert found.ridge == 0.0
+
+
+def test_the_top_is_found_where_plain_steps_lead_nowhere(shared: Path) -> None:
+    """Dehejia's and Wahba's logit of the income panel: from side to side over the top by Newton's whole steps, found all the same."""
+    import statsmodels.api as sm
+
+    table = pd.read_csv(shared / "data/benchmarks/lalonde/camerondata_nswproject.csv")
+    names = ["age", "agesq", "educ", "educsq", "marr", "nodegree", "black", "hisp"]
+    names += ["re74", "re74sq", "re75", "re75sq", "u74", "u75", "u74black"]
+    matrix, treated = table[names].to_numpy(dtype=float), table["treat"].to_numpy() == 1
+    plain = (matrix - matrix.mean(axis=0)) / matrix.std(axis=0)
+
+    found = propensity(matrix, treated)
+    reference = sm.Logit(treated.astype(float), sm.add_constant(plain)).fit(disp=0, tol=1e-12)
+
+    assert found.ridge == 0.0
+    assert found.linear == pytest.approx(reference.fittedvalues, abs=1e-6)
 
 
 def test_columns_that_follow_from_others_change_nothing() -> None:

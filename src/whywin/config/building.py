@@ -120,10 +120,17 @@ def checked(document: Document, held: TypeAdapter[Any], value: Any, key: Key) ->
     try:
         return held.validate_json(json.dumps(value, default=str), strict=True)
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
+        details = error.errors(include_url=False)
+        for detail in _of_one_branch(details) if held.core_schema["type"] == "union" else details:
             place = (*key, *_location(detail))
             document.fault(place, _sentence(detail, document.written.get(place)))
         return None
+
+
+def _of_one_branch(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Return the faults of a value that may have several shapes by the shape that it comes nearest to, the first where it is none."""
+    nearest_shape = max(details, key=lambda detail: len(detail["loc"]))["loc"][0]
+    return [{**detail, "loc": detail["loc"][1:]} for detail in details if detail["loc"][0] == nearest_shape]
 
 
 def _location(detail: ErrorDetails) -> Key:

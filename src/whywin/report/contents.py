@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from whywin.catalogue import Kind, design_of, kind_of, wording
+from whywin.catalogue import Kind, kind_of, required_of
 from whywin.deals.table import Deals
 from whywin.evidence import Check, Estimate
 from whywin.plan import File, Simulated, Source
-from whywin.report.numerals import count, decimal, one_line
+from whywin.report.numerals import NOTHING, count, decimal, one_line
 from whywin.report.picture import Truth, dimensions_of, split, truth_of
-from whywin.report.tables import View, method_table, side_by_side, view_of
+from whywin.report.tables import Standing, View, method_table, side_by_side, view_of
 from whywin.report.words import KINDS, TABLES, consequence, known, purpose, readable, result
 from whywin.studies import Run
 
@@ -53,7 +53,20 @@ def main_estimates(run: Run) -> View | None:
     ]
     order = list(dict.fromkeys(estimate.quantity for _, estimate in pairs))
     pairs.sort(key=lambda pair: order.index(pair[1].quantity))
-    return method_table(pairs, run.grades, truth_of(run)) if pairs else None
+    if not pairs:
+        return None
+    standing = {label: _standing(run, label) for label in run.evidence} if kind == "effect" else None
+    return method_table(pairs, run.grades, truth_of(run), standing)
+
+
+def _standing(run: Run, label: str) -> Standing:
+    """Return what the treated and the untreated deals of a method are worth, and which of the checks that could undo it failed."""
+    groups = run.evidence[label].tables.get("groups")
+    worth = [] if groups is None or "effective" not in groups else [count(number) for number in groups["effective"]]
+    checks = [check for check in (*run.checks, *run.evidence[label].checks) if check.severity != "note"]
+    failed = list(dict.fromkeys(readable(check.name) for check in checks if not check.passed))
+    told = f"{len(failed)} of {len(checks)} failed: {', '.join(failed)}" if failed else f"{len(checks)} passed"
+    return Standing(" + ".join(worth) or NOTHING, told)
 
 
 def segment_estimates(run: Run) -> list[View]:
@@ -110,6 +123,11 @@ def _finding(check: Check, about: str, answer: str) -> Finding:
     return Finding(readable(check.name).capitalize(), result(check), check.method, check.says, means, about)
 
 
+def finding(check: Check) -> Finding:
+    """Return a check that is about no run, such as that of a design."""
+    return Finding(readable(check.name).capitalize(), result(check), "", check.says, "", "")
+
+
 def parted(found: list[Finding], answer: str) -> tuple[list[Finding], list[Finding]]:
     """Return what a reader should see, and what the methods beside the answer passed, which is folded."""
     beside = [one for one in found if one.result == "passed" and one.method not in {"", answer}]
@@ -128,8 +146,7 @@ def not_run(run: Run) -> list[str]:
     if run.grade == "E":
         return []
     ran = {check.name for check in (*run.checks, *run.headline.checks)}
-    design = design_of(run.plan.methods[run.plan.headline])
-    wanted = wording(kind_of(run.plan.question)).REQUIRED.get(design, ())
+    wanted = required_of(run.plan.methods[run.plan.headline], kind_of(run.plan.question))
     return [readable(name) for name in wanted if name not in ran]
 
 

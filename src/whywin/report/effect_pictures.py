@@ -42,9 +42,11 @@ def methods_picture(run: Run, pairs: Sequence[tuple[str, Estimate]]) -> Picture:
     first = pairs[0][1]
     kept = [(label, estimate) for label, estimate in pairs if estimate.unit == first.unit]
     truth, groups = truth_of(run), dict[str, list[Row]]()
+    doubted = {label for label, evidence in run.evidence.items() if any(c.undoes for c in (*run.checks, *evidence.checks))}
     for label, estimate in kept:
         where = "" if estimate.segment == "all" else f", {estimate.segment.replace('=', ' ', 1)}"
-        row = Row(label, estimate, label == run.plan.headline, None, truth.get((estimate.quantity, estimate.segment)))
+        true, doubtful = truth.get((estimate.quantity, estimate.segment)), label in doubted
+        row = Row(label, estimate, label == run.plan.headline, None, true, doubtful)
         groups.setdefault(estimate.quantity + where, []).append(row)
     beyond = first.low > 0 or first.high < 0
     name = next(iter(groups))
@@ -58,6 +60,8 @@ def methods_picture(run: Run, pairs: Sequence[tuple[str, Estimate]]) -> Picture:
         f"Dot and bar: effect in {first.unit} with its {coverage(first.level)} interval. Blue and bold: the method that answers; "
     )
     key += "grey: the methods beside it. Dashed line: no effect."
+    if any(row.doubtful for group in groups.values() for row in group):
+        key += " Hollow dot: a check failed that could undo it."
     if any(row.truth is not None for group in groups.values() for row in group):
         key += " Diamond: the truth of the made-up world."
     drawn = [Group(name if len(groups) > 1 else "", tuple(group)) for name, group in groups.items()]

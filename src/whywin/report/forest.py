@@ -25,6 +25,7 @@ class Row:
         strong: whether the eye should find it first.
         raw: the same number before a model drew it in, where there is one.
         truth: the true number, where it is known.
+        doubtful: whether a check failed that could undo it: its dot is hollow.
     """
 
     label: str
@@ -32,6 +33,7 @@ class Row:
     strong: bool
     raw: float | None = None
     truth: float | None = None
+    doubtful: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ def _draw(axes: Any, row: Row, y: float, room: float, *, wide: bool) -> None:
     )
     if row.raw is not None:
         axes.plot([row.raw], [y], "o", markersize=6, markerfacecolor=LIGHT["paper"], markeredgecolor=colour, zorder=3)
-    axes.plot([estimate.value], [y], "o", markersize=6.5, color=colour, markeredgewidth=0, zorder=4)
+    filling = {"markerfacecolor": LIGHT["paper"], "markeredgewidth": 1.6} if row.doubtful else {"markeredgewidth": 0}
+    axes.plot([estimate.value], [y], "o", markersize=6.5, color=colour, zorder=4, **filling)
     if row.truth is not None:
         axes.plot([row.truth], [y], "D", markersize=5, color=LIGHT["warm"], markeredgewidth=0, zorder=5)
     weight = "bold" if row.strong else "normal"

@@ -143,23 +143,43 @@ def side_by_side(
     return View(caption, headings, (False, *(True,) * (len(headings) - 1)), tuple(rows), says)
 
 
-def method_table(pairs: Sequence[tuple[str, Estimate]], grades: Mapping[str, str], truth: Truth) -> View:
-    """Return the main estimates, one row a method and quantity, with grade and truth."""
+@dataclass(frozen=True)
+class Standing:
+    """What a method's answer rests on, as the page writes it beside its estimate: its effective number of deals, and its checks."""
+
+    effective: str
+    checks: str
+
+
+def method_table(
+    pairs: Sequence[tuple[str, Estimate]],
+    grades: Mapping[str, str],
+    truth: Truth,
+    standing: Mapping[str, Standing] | None = None,
+) -> View:
+    """Return the main estimates, one row a method and quantity, with grade and truth; and with what each rests on, where it is given."""
     told = any((e.quantity, e.segment) in truth for _, e in pairs)
     split = any(e.segment != "all" for _, e in pairs)
     levels = {e.level for _, e in pairs}
+    quantities = {e.quantity for _, e in pairs}
+    single = standing is not None and len(quantities) == 1  # told in the caption, since the table is wide
     rows = []
     for label, e in pairs:
         true = truth.get((e.quantity, e.segment))
         ends = interval(e.low, e.high, e.unit) + (f" ({coverage(e.level)})" if len(levels) > 1 else "")
         verdict = NOTHING if true is None else f"{in_unit(true, e.unit)}, {'inside' if e.low <= true <= e.high else 'outside'}"
         rows.append((
-            one_line(label), one_line(e.quantity), *([one_line(e.segment.replace("=", " ", 1))] if split else []),
-            in_unit(e.value, e.unit), ends, count(e.n), grades[label], *([verdict] if told else []),
+            one_line(label), *([] if single else [one_line(e.quantity)]), *([one_line(e.segment.replace("=", " ", 1))] if split else []),
+            in_unit(e.value, e.unit), ends, count(e.n), *([standing[label].effective, standing[label].checks] if standing else []),
+            grades[label], *([verdict] if told else []),
         ))  # fmt: skip
-    left = ["method", "quantity", *(["segment"] if split else [])]
+    left = ["method", *([] if single else ["quantity"]), *(["segment"] if split else [])]
     between = f"{coverage(levels.pop())} interval" if len(levels) == 1 else "interval"
-    numeric = (False,) * len(left) + (True, True, True, False) + (True,) * told
+    rests = ["effective deals", "checks"] if standing else []
+    numeric = (False,) * len(left) + (True, True, True) + ((True, False) if standing else ()) + (False,) + (True,) * told
     says = "The first method is the answer; the others stand beside it. Each interval is in the unit of its estimate."
-    headings = (*left, "estimate", between, "deals", "grade", *(["truth"] if told else []))
-    return View("Every method side by side", headings, numeric, tuple(rows), says)
+    if standing:
+        says += " Effective deals: what the treated and the untreated ones are worth once they are weighted."
+    headings = (*left, "estimate", between, "deals", *rests, "grade", *(["truth"] if told else []))
+    caption = f"Every method side by side: {one_line(quantities.pop())}" if single else "Every method side by side"
+    return View(caption, headings, numeric, tuple(rows), says)

@@ -6,6 +6,8 @@ from typing import Final
 
 from whywin.catalogue import Kind, checks
 from whywin.evidence import Check, Grade
+from whywin.report.heterogeneity_words import HETEROGENEITY
+from whywin.report.trial_words import TRIAL
 
 KINDS: Final[Mapping[Kind, str]] = {
     "winrates": "Win rates",
@@ -197,11 +199,63 @@ TABLES: Final[Mapping[Kind, Mapping[str, Known]]] = {
             {"effective": "effective number"},
         ),
         "outcomes": Known("Outcomes with and without", "Mean outcome of the deals whose effect is asked for.", {}),
+        "dropped": Known(
+            "Who is left out",
+            "Means of the deals whose effect is asked for: of those that are compared, and of those without a match that is near enough, or "
+            "trimmed. The difference is in standard deviations of all deals. The answer is not about those left out.",
+            {"kept": "compared", "dropped": "left out"},
+        ),
         "nuisances": Known(
             "Which models predict",
             "How much each model counts in the mixture that predicts who is treated and what outcomes would be, and how badly it predicts "
             "deals that it never saw: log loss of a chance, squared error of a number.",
             {"nuisance": "what is predicted", "learner": "model", "share": "share of the mixture", "loss": "loss, held out"},
+        ),
+        **{name: Known(*words) for name, words in HETEROGENEITY.items()},
+        "event_study": Known(
+            "The effect by time since adoption",
+            "Before adoption (negative) the change from one period to the next beyond that of the controls, which parallel trends make nought; "
+            "after it the effect. The bands hold at all times after adoption at once.",
+            {
+                "since": "periods since adoption", "low": "lower end", "high": "upper end", "band_low": "lower end of the band",
+                "band_high": "upper end of the band",
+            },
+        ),
+        "group_time": Known(
+            "The effect on each cohort in each period",
+            "A cohort is the groups that adopted in a period. What the means are made of; one alone says little.",
+            {"cohort": "adopted in", "since": "periods since adoption", "low": "lower end", "high": "upper end"},
+        ),
+        "two_way": Known(
+            "What two-way fixed effects would say",
+            "A regression with an effect for each group and each period, for those who know it from elsewhere. It uses early adopters as "
+            "controls, so that some treated deals count with the wrong sign; where effects grow or differ it misleads.",
+            {"low": "lower end", "high": "upper end", "negative": "treated deals with the wrong sign, %"},
+        ),
+        "first_stage": Known(
+            "What the instruments move",
+            "By how many points the treatment moves with a unit of each instrument. The effective F says how strongly all of them do, and "
+            "the next column what it must reach so that the estimate is hardly drawn to the plain difference.",
+            {"moves": "moves by, points", "standard_error": "standard error", "effective_f": "effective F", "needed_f": "F that is needed"},
+        ),
+        "anderson_rubin": Known(
+            "Effects that are not refuted",
+            "Every effect that the test of Anderson and Rubin leaves, which holds however weak the instruments are. An end that is missing "
+            "lies beyond all bounds.",
+            {},
+        ),
+        "threshold": Known(
+            "How far from the threshold is looked",
+            "Widths in units of the score, deals within them on either side, and the effect by the lines alone and less its bias.",
+            {
+                "width": "width for the lines", "bias_width": "width for the bend", "below": "deals below", "above": "deals above",
+                "line_alone": "by the lines alone", "corrected": "less its bias", "standard_error": "standard error",
+                "treated_jump": "jump of the share treated, points", "treated_jump_error": "its standard error",
+            },
+        ),
+        "score_bins": Known(
+            "Outcomes by the score", "Means in bins of the score's distance from the threshold.",
+            {"outcome": "mean outcome", "treated": "treated, %"},
         ),
     },
     "trial": {
@@ -210,10 +264,26 @@ TABLES: Final[Mapping[Kind, Mapping[str, Known]]] = {
             "What was randomised and what came of it. Degrees of freedom say how many independent units the interval rests on.",
             {"degrees": "degrees of freedom", "p_value": "p-value"},
         ),
+        "decision": Known(
+            "What the rule says",
+            "The rule was written with the plan, before the data; it is applied to an answer of grade A only.",
+            {},
+        ),
+        "calibration": Known(
+            "Calibration card",
+            "Arms were drawn anew among units that nothing was tried on, and each draw was analysed: every effect found there is a false "
+            "alarm. The ends say where a right method may lie with units like these. With an effect of the margin's size put in: how often "
+            "the interval holds it, and how often it is found.",
+            {
+                "false_alarms": "false alarms", "low": "lower end", "high": "upper end", "coverage_at_margin": "coverage at the margin",
+                "power_at_margin": "power at the margin",
+            },
+        ),
         "clustering": Known(
             "How alike deals of one unit are", "The more alike, the fewer independent deals there are in effect.", {}
         ),
         "reps": Known("Units that were randomised", "One row a unit: its arm, its deals, and its own rate.", {}),
+        **{name: Known(*words) for name, words in TRIAL.items()},
         "redrawn": Known(
             "Drawn anew",
             "How often the statistic was as far from zero as the observed one, in draws that chance could have made as well.",

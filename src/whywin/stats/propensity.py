@@ -174,7 +174,7 @@ def _climb(
         for _ in range(HALVINGS):  # a step so far over the top that it is as steep on the other side may lead nowhere, for ever
             if gradient @ step >= -rise:
                 break
-            step /= 2
+            step, rise = step / 2, rise / 2
             gradient, information = slopes(coefficients + step)
         coefficients = coefficients + step
     return None
