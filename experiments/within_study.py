@@ -38,7 +38,7 @@ DOUBTFUL: Final = 0.9
 NOISE: Final = 1.0  # the standard deviation of both benchmarks' outcomes about their means
 FILES: Final = 5
 KEPT: Final[dict[str, pd.DataFrame]] = {}  # tables of this process; functools.cache cannot be sent to another
-MISSING: Final = "the real data are not there: {} is no folder; set WHYWIN_DATA to the folder that holds benchmarks/ and crm/"
+MISSING: Final = "{} has no folder benchmarks: set WHYWIN_DATA to the folder of real data, which holds benchmarks/ and crm/"
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
         errors = {"truth": float(part["truth"].mean()), "bias": float(off.mean()), "rmse": math.sqrt(float((off**2).mean()))}
         shares = {name: float(part[name].mean()) for name in ("covered", "no_overlap", "unbalanced", "bent")}
         found.append({"study": study, "method": method, "runs": len(part), **errors, "width": width, **shares})
-    order = {study: place for place, study in enumerate(STUDIES)}
-    return pd.DataFrame(found).sort_values("study", key=lambda names: names.map(order), kind="stable", ignore_index=True)
+    return pd.DataFrame(found).sort_values("study", key=lambda names: names.map(STUDIES.index), kind="stable", ignore_index=True)
 
 
 def verdict(table: pd.DataFrame) -> tuple[bool, str]:
@@ -131,8 +130,7 @@ def _said(study: Any, part: pd.DataFrame) -> str:
 
 def folder() -> Path:
     """Return the folder of real data; raise `DataError` where it is not there."""
-    given = os.environ.get("WHYWIN_DATA")
-    found = Path(given) if given else Path(__file__).parents[2] / "shared" / "data"
+    found = Path(os.environ.get("WHYWIN_DATA") or "../shared/data")
     if not (found / "benchmarks").is_dir():
         raise DataError(MISSING.format(found))
     return found

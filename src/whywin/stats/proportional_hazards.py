@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 ITERATIONS: Final = 30
+HALVINGS: Final = 20
 RIDGE: Final = 1.0  # on standardised columns, when the partial likelihood has no top
 
 
@@ -127,20 +128,34 @@ def _climb(columns: Floats, risks: tuple[_Risk, ...], ridge: float) -> Floats | 
     """Return the coefficients at the top of the partial likelihood, or None when it has no top."""
     coefficients = np.zeros(columns.shape[1])
     small = 1e-9 * max(sum(len(risk.at) for risk in risks), 1)
+    gradient, information = _slopes(columns, risks, ridge, coefficients)
     for _ in range(ITERATIONS):
-        gradient, information = -ridge * coefficients, ridge * np.eye(len(coefficients))
-        for risk in risks:
-            part = columns[risk.rows]
-            hazard = np.exp(part @ coefficients)
-            total = risk.sums(np.ones(len(part)), hazard)
-            mean = risk.sums(part, hazard) / total[:, None]
-            gradient = gradient + part[risk.event].sum(axis=0) - mean.sum(axis=0)
-            information = information + risk.crossed(part, hazard, total) - mean.T @ mean
         if np.abs(gradient).max(initial=0.0) <= small:
             return coefficients
         step = np.linalg.pinv(information, rcond=1e-12, hermitian=True) @ gradient
-        coefficients = coefficients + step / max(1.0, float(np.abs(step).max()) / 2)
+        step /= max(1.0, float(np.abs(step).max()) / 2)
+        rise = float(gradient @ step)
+        gradient, information = _slopes(columns, risks, ridge, coefficients + step)
+        for _ in range(HALVINGS):  # a step so far over the top that it is as steep on the other side may swing for ever
+            if gradient @ step >= -rise:
+                break
+            step, rise = step / 2, rise / 2
+            gradient, information = _slopes(columns, risks, ridge, coefficients + step)
+        coefficients = coefficients + step
     return None
+
+
+def _slopes(columns: Floats, risks: tuple[_Risk, ...], ridge: float, at: Floats) -> tuple[Floats, Floats]:
+    """Return the gradient of the partial likelihood and its information."""
+    gradient, information = -ridge * at, ridge * np.eye(len(at))
+    for risk in risks:
+        part = columns[risk.rows]
+        hazard = np.exp(part @ at)
+        total = risk.sums(np.ones(len(part)), hazard)
+        mean = risk.sums(part, hazard) / total[:, None]
+        gradient = gradient + part[risk.event].sum(axis=0) - mean.sum(axis=0)
+        information = information + risk.crossed(part, hazard, total) - mean.T @ mean
+    return gradient, information
 
 
 def _baseline(risk: _Risk, hazard: Floats) -> Baseline:

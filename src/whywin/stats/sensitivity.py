@@ -6,6 +6,7 @@ VanderWeele (2017), On a square-root transformation of the odds ratio for a comm
 """
 
 import math
+import sys
 
 
 def e_value(ratio: float) -> float:
@@ -33,9 +34,10 @@ def bounding_factor(with_treatment: float, with_outcome: float) -> float:
 def ratio_of_difference(difference: float, deviation: float) -> float:
     """Return the risk ratio that a difference of means corresponds to, given the outcome's standard deviation.
 
-    The constant .91 is the authors', from log odds ratios of a continuous outcome cut in two.
+    The constant .91 is the authors', from log odds ratios of a continuous outcome cut in two. Infinite where no float holds it.
     """
-    return math.exp(0.91 * difference / deviation)
+    power = 0.91 * difference / deviation
+    return math.exp(power) if power < math.log(sys.float_info.max) else math.inf
 
 
 def ratio_of_odds(odds_ratio: float, *, rare: bool) -> float:
