@@ -22,6 +22,7 @@ MARGINS: Final = {
     "subgroup": (15174, 13876, 9733, 9606, 9192, 7666, 5525, 3818, 2545, 609, 281),
 }
 CROSS: Final = (("region", "subgroup"), ("region", "route"), ("route", "subgroup"))
+METHOD: Final = "hierarchical"  # whose model this is
 BINS: Final = 10
 SURE: Final = 0.001  # a fault must be this improbable by chance, over all quantities together
 
@@ -100,7 +101,7 @@ def _dataset(settings: Calibration, number: int) -> list[dict[str, object]]:
     pieces = pieces_of(cells, list(MARGINS), CROSS)
     tree = fit(pieces, Priors(-1.2, settings.width, settings.spread), Effort(500, 800, 4, 0.95), rng)
     known = _quantities(tree, cells, rng)
-    marks = {"dataset": number, "engine": tree.attrs["engine"], "khat": tree.attrs.get("khat", np.nan)}
+    marks = {"method": METHOD, "dataset": number, "engine": tree.attrs["engine"], "khat": tree.attrs.get("khat", np.nan)}
     return [{**marks, "quantity": name, "rank": _rank(known[name], value, rng)} for name, value in truth.items()]
 
 

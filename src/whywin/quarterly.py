@@ -56,7 +56,9 @@ def go_through(
     jobs = [(quarter, part) for quarter in quarters for part in settings.plans if part.set or quarter == quarters[-1]]
     notify(f"running {len(jobs)} plans")
     ran = Parallel(n_jobs=-1)(delayed(_ran)(part, quarter, store_root, port) for quarter, part in jobs)
-    faults = [f"{quarter}: {part.plan.stem}: {fault}" for (quarter, part), (_, said) in zip(jobs, ran, strict=True) for fault in said]
+    faults = [
+        f"{quarter}: {part.plan.stem}: {fault}" for (quarter, part), (_, said) in zip(jobs, ran, strict=True) for fault in said
+    ]
     for quarter in quarters:
         notify(f"{quarter}: scoring and making claims")
         claiming.score(None, store_root=store_root, until=quarter.end)

@@ -188,7 +188,7 @@ def test_one_deal_a_unit_has_no_spread_between_units() -> None:
     table = pd.DataFrame({"arm": ["control"] * 1000 + ["alert"] * 1000, "rep": range(2000), "deals": 1, "won": won})
 
     effect = (
-        Bayesian(effect_scale=2.0)
+        Bayesian(effect_scale=2.0, draws=500, tune=500)
         .answer(Trial("arm", "control", "rep"), table, stream(3, "x"))
         .of("effect of assignment", "arm=alert")
     )

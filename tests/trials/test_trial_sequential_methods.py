@@ -13,12 +13,14 @@ import whywin as ww
 from whywin.deals.need import Cells, Columns
 from whywin.errors import QuestionError
 from whywin.evidence import Estimate
+from whywin.stats.group_sequential import bounds, futility_bounds, spent
 from whywin.stats.streams import stream
 from whywin.trials.methods.anytime import Anytime
 from whywin.trials.methods.fixed import Fixed
 from whywin.trials.methods.group_sequential import GroupSequential
 from whywin.trials.methods.randomization import Randomization
 from whywin.trials.methods.wild_bootstrap import WildBootstrap
+from whywin.trials.metric import Metric
 from whywin.trials.question import Trial
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +69,40 @@ def test_each_estimates_the_average_deal_s_effect_with_an_interval_of_its_own(me
         assert ratio > 1.3
     else:
         assert 0.7 < ratio < 1.4
+
+
+@pytest.mark.parametrize(("better", "effect"), [("higher", 0.0), ("lower", 0.0), ("higher", 0.3)])
+def test_a_futility_bound_advises_and_does_not_bind(better: str, effect: float) -> None:
+    """Below rpact's bound the check says that the plan gives up; interval and bounds for an effect are those of a plan without it."""
+    question = Trial(**SOUND, looks=LOOKS, metrics=(Metric("won", role="primary", better=better),))
+    deals = table(24, 1200, effect=effect)
+    plain, bounded = (
+        method.answer(question, method.need(question).sample(deals), stream(3, "m"))
+        for method in (GroupSequential(held=2), GroupSequential(held=2, futility="pocock", power=0.9))
+    )
+
+    looks = bounded.tables["looks"]
+    sign = 1 if better == "higher" else -1
+    assert plain.estimates == bounded.estimates
+    pd.testing.assert_frame_equal(plain.tables["looks"], looks.drop(columns="futility"))
+    assert (sign * looks["futility"] < looks["bound"]).all()
+    given_up = bool(sign * looks["z"].iloc[-1] <= sign * looks["futility"].iloc[-1])
+    assert ("gives up" in bounded.checks[0].says) == given_up
+    assert given_up == (effect == 0)
+
+
+def test_the_futility_bound_is_that_of_the_plan() -> None:
+    """With the planned information at each look it is the bound that the spending functions give, and the last look has none."""
+    question = Trial(**SOUND, looks=LOOKS)
+    method = GroupSequential(futility="obrien_fleming", held=3)
+
+    looks = method.answer(question, method.need(question).sample(table(200, 40_000)), stream(3, "m")).tables["looks"]
+
+    shares = np.array([share for _, share in LOOKS])
+    upper = bounds(shares, spent("obrien_fleming", 0.025, shares))
+    expected = futility_bounds(shares, upper, spent("obrien_fleming", 0.2, shares))[0]
+    assert looks["futility"].to_numpy()[:2] == pytest.approx(expected[:2], abs=0.25)
+    assert np.isnan(looks["futility"].iloc[-1])
 
 
 def test_counts_are_all_that_leaves_the_engine() -> None:
@@ -259,7 +295,7 @@ def peeking() -> ModuleType:
 
 def test_the_experiment_on_peeking_can_hold_and_break(peeking: ModuleType) -> None:
     """Few trials show the contrast; its verdict breaks when the bounds do not keep their rate, or repeating does."""
-    settings = peeking.Peeking(worlds=120)
+    settings = peeking.Peeking(worlds=60)
     rows = peeking.simulate(settings)
     none = rows[rows["effect"] == 0].set_index("method")["found"]
 

@@ -1,5 +1,6 @@
 """A sheet to draw on: pixels as units, a quiet axis, and text that is never taken for a formula."""
 
+import re
 import unicodedata
 from functools import cache
 from typing import Any, Final
@@ -79,7 +80,8 @@ def unit_axis(axis: Any, unit: str, *, ticks: int) -> None:
 def tick_text(value: float, unit: str) -> str:
     """Return a tick's label: whole numbers without decimals."""
     text = in_unit(value, unit, named=unit == "percent")
-    return text.replace(".0", "", 1) if abs(value - round(value)) < 1e-9 else text  # noqa: PLR2004 - rounding of a sum of steps
+    # not everything with decimals has one: a large number has none, a small one has two
+    return re.sub(r"\.0+(?!\d)", "", text, count=1) if abs(value - round(value)) < 1e-9 else text  # noqa: PLR2004 - rounding of a sum of steps
 
 
 def span(values: list[float], unit: str) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import pandas as pd
 from whywin.catalogue import Kind, kind_of, required_of
 from whywin.deals.table import Deals
 from whywin.evidence import Check, Estimate
-from whywin.plan import File, Simulated, Source
+from whywin.plan import Database, File, Simulated, Source, Spark
 from whywin.report.numerals import NOTHING, count, decimal, one_line
 from whywin.report.picture import Truth, dimensions_of, split, truth_of
 from whywin.report.tables import Standing, View, method_table, side_by_side, view_of
@@ -215,6 +215,10 @@ def source_text(source: Source | None) -> str:
             return str(path)
         case Simulated(world=world, table=table):
             return f"table {table} of a made-up market, seed {world.seed}"
+        case Database(connection=connection, table=table):
+            return f"table {table} of {connection}"
+        case Spark(path=path):
+            return f"{path}, read by Spark"
         case _:
             return "a table given in Python"
 

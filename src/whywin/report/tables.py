@@ -84,7 +84,10 @@ def _with_interval(frame: pd.DataFrame) -> pd.DataFrame:
     if not all(pd.api.types.is_numeric_dtype(frame[name]) for name in ("low", "high")):
         return frame
     write = decimal if frame[["low", "high"]].abs().max().max() >= 1 else significant
-    ends = [f"{write(low)} to {write(high)}" for low, high in zip(frame["low"], frame["high"], strict=True)]
+    ends = [
+        NOTHING if pd.isna(low) and pd.isna(high) else f"{write(low)} to {write(high)}"
+        for low, high in zip(frame["low"], frame["high"], strict=True)
+    ]
     place = names.index("low")
     return pd.concat(
         [frame.iloc[:, :place], pd.DataFrame({"interval": ends}, index=frame.index), frame.iloc[:, place + 2 :]], axis=1

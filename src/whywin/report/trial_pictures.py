@@ -24,6 +24,9 @@ LOOKS: Final = 260.0
 DOT: Final = 7.0
 STACK: Final = 6
 BAND: Final = 92.0
+FEW_LOOKS: Final = 4
+WIDEST: Final = 4.0  # times the last look's interval
+FEW_WEEKS: Final = 8
 
 
 def trial_pictures(run: Run) -> Iterator[Picture]:
@@ -38,7 +41,13 @@ def trial_pictures(run: Run) -> Iterator[Picture]:
         yield methods_picture(run, sorted(pairs, key=lambda pair: pair[1].quantity != EFFECT))
     question = run.plan.question
     assert isinstance(question, Trial)  # noqa: S101 - the kind was looked at
-    for name, build in (("metrics", _metrics), ("looks", _looks), ("segment_effects", _segments), ("reps", _units)):
+    for name, build in (
+        ("metrics", _metrics),
+        ("looks", _looks),
+        ("weeks", _weeks),
+        ("segment_effects", _segments),
+        ("reps", _units),
+    ):
         tables = [evidence.tables[name] for evidence in run.evidence.values() if name in evidence.tables]
         picture = next(filter(None, (build(run, question, frame) for frame in tables)), None)
         if picture:
@@ -106,7 +115,11 @@ def _looks(_: Run, question: Trial, frame: pd.DataFrame) -> Picture | None:
     unit = scale_of(question)[2]
     last = rows.iloc[-1]
     stopped = rows.loc[rows["crossed"].astype(bool), "look"]
-    where = f"crosses its bound at look {int(stopped.iloc[0])}" if len(stopped) else "has not crossed its bound"
+    where = (
+        f"crosses its bound at look {int(stopped.iloc[0])}"
+        if len(stopped)
+        else f"has not crossed its bound by look {int(last['look'])}"
+    )
     title = f"The effect of {one_line(arm)} {where} of {len(question.looks) or 1}"
     says = "; ".join(f"look {int(row['look'])}: {in_unit(row['effect'], unit)}" for row in rows.to_dict("records"))
     key = (
@@ -116,15 +129,40 @@ def _looks(_: Run, question: Trial, frame: pd.DataFrame) -> Picture | None:
     return Picture("looks", title, f"{says}.", key, partial(_by_look, rows, unit))
 
 
+def _weeks(_: Run, question: Trial, frame: pd.DataFrame) -> Picture | None:
+    """The effect of one arm at the end of each week, where no looks were planned."""
+    arm = str(frame["arm"].iloc[0])
+    rows = frame[frame["arm"] == arm]
+    unit, last = scale_of(question)[2], rows.iloc[-1]
+    crossed = rows.loc[rows["crossed"].astype(bool), "week"]
+    where = f"leaves the boundary in week {int(crossed.iloc[0])}" if len(crossed) else "stays within the boundary in every week"
+    title = f"The effect of {one_line(arm)} {where}"
+    says = "; ".join(f"week {int(row['week'])}: {in_unit(row['effect'], unit)}" for row in rows.to_dict("records"))
+    key = (
+        f"Dot and bar: the effect of all deals closed by the end of that week, with a {coverage(question.level)} interval that holds in "
+        f"all weeks at once. Grey band: effects within the boundary, which leave nought possible. The last week has {int(last['deals']):,} deals."
+    )
+    frame = rows.assign(date=rows["week"].map(lambda week: f"week {week}" if len(rows) <= FEW_WEEKS else str(week)))
+    return Picture("weeks", title, f"{says}.", key, partial(_by_look, frame, unit))
+
+
 def _by_look(frame: pd.DataFrame, unit: Unit, width: float) -> Any:
     figure, axes = sheet(width, LOOKS, left=64, right=16, top=12, bottom=30)
     places = np.arange(len(frame))
     value, low, high = (frame[name].to_numpy(dtype=float) for name in ("effect", "low", "high"))
     half = (high - low) / 2
     steps, edge = np.repeat(places, 2) + np.tile([-0.5, 0.5], len(frame)), np.repeat(half, 2)
-    axes.set_ylim(*span([*low, *high, *half, *-half], unit))
+    # an early look at few deals may be so wide that the others could not be told apart: its bar runs out of the picture
+    told = half <= WIDEST * half[-1]
+    axes.set_ylim(*span([*value[told], *low[told], *high[told], *half[told], *-half[told]], unit))
     axes.set_xlim(-0.6, len(frame) - 0.4)
-    axes.set_xticks(places, [fitted(day, 0.8 * width / max(len(frame), 1)) for day in frame["date"].astype(str)])
+    labels = frame["date"].astype(str).to_list()
+    every = (
+        max(1, int(np.ceil(len(labels) * (max(map(text_width, labels)) + 8) / (width - 80)))) if len(labels) > FEW_LOOKS else 1
+    )
+    # of many looks some are named, the last among them
+    named = places[::-1][::every][::-1]
+    axes.set_xticks(named, [fitted(labels[place], 0.8 * every * width / len(labels)) for place in named])
     unit_axis(axes.yaxis, unit, ticks=5)
     axes.fill_between(steps, -edge, edge, color=LIGHT["rule"], alpha=0.6, linewidth=0, zorder=1)
     axes.axhline(0, color=LIGHT["ink"], linewidth=1, linestyle=(0, (4, 3)), zorder=2)

@@ -30,6 +30,12 @@ TRIAL: Final[Mapping[str, tuple[str, str, Mapping[str, str]]]] = {
         "The test of all levels of a segment having one effect, each unit left out in turn.",
         {"p_value": "p-value"},
     ),
+    "weeks": (
+        "The effect week by week",
+        ("The effect at the end of each week since the start, from the deals closed by then. Nobody planned when to look, so the intervals "
+        "are those of a confidence sequence: they hold in all weeks at once."),
+        {"low": "lower end", "high": "upper end", "crossed": "leaves nought out"},
+    ),
     "adjustment": (
         "Adjusted for what was known before",
         "The covariate's correlation with the outcome over units, and the standard errors with and without it.",

@@ -295,7 +295,7 @@ TABLES: Final[Mapping[Kind, Mapping[str, Known]]] = {
             "normal scale, stop the trial; the last column is the chance that a later look does if the present effect is the true one.",
             {
                 "share": "planned share", "low": "lower end", "high": "upper end", "z": "standard errors from zero",
-                "chance_later": "chance of stopping later",
+                "chance_later": "chance of stopping later", "futility": "futility bound",
             },
         ),
         "sequences": Known(

@@ -79,11 +79,13 @@ def robust(X: ArrayLike, y: ArrayLike, clusters: ArrayLike, contrast: ArrayLike)
     if count > MANY:
         scores = np.bincount(index, weights=weights * residuals)
         return Contrast(float(c @ beta), float(np.sqrt(count / (count - 1) * (scores**2).sum())), float(count - 1))
-    hat = X @ bread @ X.T
-    left = 1 - np.diag(hat)
+    left = 1 - ((X @ bread) * X).sum(axis=1)
     adjusted = np.where(left > 1e-10, weights / np.sqrt(np.where(left > 1e-10, left, 1.0)), 0.0)
-    gram = np.outer(adjusted, adjusted) * (np.eye(len(y)) - hat)
-    return Contrast(float(c @ beta), float(np.sqrt(((adjusted * residuals) ** 2).sum())), _satterthwaite(gram))
+    # tr(P)² / tr(P²) for P = diag(a) (I − X bread X') diag(a), without a matrix of rows × rows
+    moments = bread @ (X.T @ (X * adjusted[:, None] ** 2))
+    squares = float((adjusted**4 * (2 * left - 1)).sum() + (moments * moments.T).sum())
+    degrees = float((adjusted**2 * left).sum()) ** 2 / squares if squares > 0 else 1.0
+    return Contrast(float(c @ beta), float(np.sqrt(((adjusted * residuals) ** 2).sum())), degrees)
 
 
 def arm_contrast(

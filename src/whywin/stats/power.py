@@ -26,6 +26,7 @@ class Clusters:
         variation: coefficient of variation of the numbers of deals.
         variance: variance of a deal's outcome; p (1 - p) for a win rate p.
         before: correlation of a unit's mean in the trial with its mean before it, where that is adjusted for.
+        mean: mean outcome of a deal in control where it is a rate, from which an arm's variance follows by its own rate; else None.
     """
 
     size: float
@@ -33,11 +34,19 @@ class Clusters:
     variation: float = 0.0
     variance: float = 0.25
     before: float = 0.0
+    mean: float | None = None
 
     def variance_of_mean(self) -> float:
         """Return the variance that one unit contributes: that of an arm's mean, times the units in the arm."""
         factor = design_effect(self.size, self.correlation, self.variation)
         return self.variance * factor / self.size * (1 - self.before**2)
+
+    def more_varied(self, effect: float) -> float:
+        """Return how many times the outcome's variance in control is that in the treated arm: a rate that changes has another variance."""
+        if self.mean is None:
+            return 1.0
+        treated = float(np.clip(self.mean + effect, 0.0, 1.0))
+        return treated * (1 - treated) / self.variance
 
 
 def design_effect(size: float, correlation: float, variation: float = 0.0) -> float:

@@ -39,9 +39,16 @@ class Layout:
     bounds: tuple[float, ...] = ()
     inflation: float = 1.0
 
-    def error(self, clusters: Clusters) -> float:
-        """Return the standard error of the effect, as if there were one look."""
-        return float(np.sqrt(clusters.variance_of_mean() * (1 / self.treated + 1 / self.control)))
+    def error(self, clusters: Clusters, effect: float = 0.0) -> float:
+        """Return the standard error of an effect, as if there were one look.
+
+        A covariate that is adjusted for differs between the arms by chance, which with N units costs (N − 3) / (N − 4) of the variance.
+        """
+        units = self.treated + self.control
+        chance = (units - 3) / max(units - 4, 1.0) if clusters.before else 1.0
+        return float(
+            np.sqrt(chance * clusters.variance_of_mean() * (clusters.more_varied(effect) / self.treated + 1 / self.control))
+        )
 
     def degrees(self, clusters: Clusters) -> float:
         """Return the degrees of freedom: 2 (J - 1) for two arms of J units, one less where a covariate is adjusted for."""
@@ -50,7 +57,7 @@ class Layout:
 
 def trial_power(clusters: Clusters, layout: Layout, effect: float) -> float:
     """Return the chance that the trial finds an effect; looks widen the error by the root of their inflation."""
-    error = layout.error(clusters) * float(np.sqrt(layout.inflation))
+    error = layout.error(clusters, effect) * float(np.sqrt(layout.inflation))
     return power_of(effect, error, layout.degrees(clusters), layout.alpha)
 
 
@@ -58,7 +65,7 @@ def smallest_effect(clusters: Clusters, layout: Layout, power: float = 0.8) -> f
     """Return the smallest effect that the trial finds with this power."""
     error, degrees = layout.error(clusters) * float(np.sqrt(layout.inflation)), layout.degrees(clusters)
     far = 4 * (float(student.isf(layout.alpha / 2, degrees)) + float(student.ppf(power, degrees)) + 1)
-    return float(brentq(lambda d: power_of(d * error, error, degrees, layout.alpha) - power, 1e-6, far)) * error
+    return float(brentq(lambda d: trial_power(clusters, layout, d * error) - power, 1e-6, far)) * error
 
 
 def units_wanted(clusters: Clusters, layout: Layout, effect: float, power: float = 0.8) -> int:

@@ -48,7 +48,8 @@ def designed(
     scale = 100.0 if question.primary.is_rate else 1.0
     effect, weeks = known["effect"] / scale, settings.weeks
     size = known["per_week"] * weeks
-    clusters = Clusters(size, known["correlation"], variation_of(known["spread"], size), known["variance"], known["before"])
+    rate = known["mean"] if question.primary.is_rate else None
+    clusters = Clusters(size, known["correlation"], variation_of(known["spread"], size), known["variance"], known["before"], rate)
     layout = layout_of(question, int(known["units"]), spending, parameter)
     world = World(clusters, known["mean"], question.primary.is_rate)
     power = trial_power(clusters, layout, effect)

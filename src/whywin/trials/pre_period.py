@@ -2,12 +2,15 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from whywin.deals.need import Columns
 from whywin.trials.metric import TIMED
 from whywin.trials.period import as_number, of_pre_period, of_trial
 from whywin.trials.question import Trial
 from whywin.trials.units import valued
+
+Array = NDArray[np.float64]
 
 
 def need_with_before(question: Trial) -> Columns:
@@ -31,12 +34,8 @@ def known_before(question: Trial, sample: pd.DataFrame, units: pd.DataFrame, pri
         worth = valued(past, question.primary)
         sums = worth.groupby(worth[question.unit].astype(str))[["value", "per"]].sum()
         total, size = (sums[name].reindex(names).fillna(0.0).to_numpy(dtype=float) for name in ("value", "per"))
-        middle = float(worth["value"].sum() / worth["per"].sum()) if worth["per"].sum() > 0 else 0.0
-        typical = float(worth["per"].mean()) if len(worth) else 1.0
-        weight = size + prior_deals * typical
-        columns["before"] = pd.Series(
-            np.where(weight > 0, (total + prior_deals * typical * middle) / np.where(weight > 0, weight, 1.0), middle)
-        )
+        everyones = (float(worth["value"].sum()), float(worth["per"].sum()), len(worth))
+        columns["before"] = pd.Series(drawn_to_mean(total, size, everyones, prior_deals))
     rows = of_trial(question, sample)
     for name in question.before:
         means = as_number(rows[name]).astype("float64").groupby(rows[question.unit].astype(str)).mean()
@@ -44,3 +43,19 @@ def known_before(question: Trial, sample: pd.DataFrame, units: pd.DataFrame, pri
         columns[name] = column.fillna(column.mean())
     table = pd.DataFrame(columns, index=range(len(units)))
     return table.loc[:, table.std(ddof=0) > 0]
+
+
+def drawn_to_mean(total: Array, size: Array, everyones: tuple[float, float, float], prior_deals: float) -> Array:
+    """Return each unit's mean before the trial, mixed with so many deals at the mean of all.
+
+    Args:
+        total: sum of each unit's past values; 0 for a unit without a past.
+        size: its past deals, or of a ratio the sum of what it is divided by.
+        everyones: total, size and number of all past deals.
+        prior_deals: how many typical deals it is mixed with.
+    """
+    of_all, sizes, deals = everyones
+    middle = of_all / sizes if sizes > 0 else 0.0
+    typical = sizes / deals if deals else 1.0
+    weight = size + prior_deals * typical
+    return np.where(weight > 0, (total + prior_deals * typical * middle) / np.where(weight > 0, weight, 1.0), middle)

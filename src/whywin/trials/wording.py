@@ -8,7 +8,7 @@ from typing import Final
 import pandas as pd
 
 from whywin.evidence import WORDING, Design, Estimate, Evidence, Grade, with_sign
-from whywin.trials.deciding import decision_sentences, decisions
+from whywin.trials.deciding import contradicted, decision_sentences, decisions
 from whywin.trials.question import Trial
 from whywin.trials.units import scale_of
 
@@ -45,7 +45,7 @@ def _said(question: Trial, row: Estimate, grade: Grade, tested: float | None) ->
         f"{with_sign(row.value)}{unit} ({100 * row.level:.0f} % interval {with_sign(row.low)} to {with_sign(row.high)}{test})"
     )
     outside = row.low > question.margin or row.high < -question.margin
-    confirmed = tested is None or tested <= 1 - row.level
+    confirmed = tested is None or not contradicted(tested, row.level)
     if outside and confirmed:
         return f"Assignment to {arm} {WORDING[grade]} a change in {what} of {interval}."
     beyond = f" by more than {question.margin:g}{unit}" if question.margin else ""
@@ -53,7 +53,7 @@ def _said(question: Trial, row: Estimate, grade: Grade, tested: float | None) ->
         return f"Assignment to {arm} does not change {what}{beyond}: {interval}."
     why = "so that chance alone may explain it"
     if outside:
-        why = "with so few or so unequal units the test must agree, and it does not"
+        why = "and with so few or so unequal units the randomisation test contradicts the interval"
     elif row.low > 0 or row.high < 0:
         why = "so that the change may be smaller than that"
     return f"The trial does not show that assignment to {arm} changes {what}{beyond}: {interval}, {why}."

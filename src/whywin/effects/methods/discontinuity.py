@@ -83,7 +83,9 @@ def _estimate(question: Effect, deals: Around, found: Jump) -> Estimate:
         float(norm.ppf(place) if deals.comparison.clusters is None else student.ppf(place, max(found.clusters - 1, 1)))
         * found.robust
     )
-    value, low, high = (deals.comparison.scale * number for number in (found.corrected, found.corrected - reach, found.corrected + reach))
+    value, low, high = (
+        deals.comparison.scale * number for number in (found.corrected, found.corrected - reach, found.corrected + reach)
+    )
     return Estimate(QUANTITY, "all", value, low, high, question.level, found.below + found.above, deals.comparison.unit)
 
 

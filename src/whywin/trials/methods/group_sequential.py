@@ -5,14 +5,14 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from annotated_types import Ge, doc
+from annotated_types import Ge, Gt, Lt, doc
 
 from whywin.deals.need import Columns, Need
 from whywin.errors import QuestionError
 from whywin.evidence import Check, Design, Estimate, Evidence
 from whywin.settings import check_settings
 from whywin.stats.cluster_looks import Look, cluster_looks, usable
-from whywin.stats.group_sequential import Spending, bounds, conditional_power, spent
+from whywin.stats.group_sequential import Spending, bounds, conditional_power, futility_bounds, spent
 from whywin.trials.looks import LookedAt, looked_at
 from whywin.trials.period import dates_of
 from whywin.trials.question import Trial
@@ -27,7 +27,8 @@ class GroupSequential:
 
     The error rate that a look may use up, and what the looks have in common, follow from the planned shares, the latter from
     the information that the units' deals gave where that grew more steeply. All looks' intervals hold together at the question's level, whether or not
-    the trial stopped when it should. Errors are those of `fixed` (CR2 with Satterthwaite degrees of freedom); without planned
+    the trial stopped when it should. A futility bound says when the trial has little prospect left to show the metric better; it is not binding: a
+    trial that runs on below it keeps its error rate. Errors are those of `fixed` (CR2 with Satterthwaite degrees of freedom); without planned
     looks it is `fixed`. Sources: Lan and DeMets (1983), Biometrika 70, 659-663; Jennison and Turnbull (1989), Interim analyses:
     the repeated confidence interval approach, JRSS B 51, 305-334.
     """
@@ -40,6 +41,14 @@ class GroupSequential:
         float | None, doc("gamma of hwang_shih_decani (-4 when not given) or the power of kim_demets (3 when not given)")
     ] = None
     held: Annotated[int, Ge(0), doc("how many looks have been held; 0: those whose date the deals have reached")] = 0
+
+    futility: Annotated[
+        Spending | None,
+        doc(
+            "how the chance of missing an effect is spread over the looks, for a bound below which to give up; no such bound when not given"
+        ),
+    ] = None
+    power: Annotated[float, Gt(0), Lt(1), doc("the chance to find the effect of the plan that a futility bound leaves")] = 0.8
 
     def __post_init__(self) -> None:
         """Refuse settings that break their own rules."""
@@ -119,16 +128,38 @@ class GroupSequential:
                     "crossed": look.crossed,
                 }
             )
-        chance = self._later(question, looks, planned[places[-1]], planned)
-        return pd.DataFrame(rows).assign(chance_later=[float("nan")] * (len(rows) - 1) + [chance])
+        share = planned[places[-1]]
+        chance = self._later(question, looks, share, planned)
+        table = pd.DataFrame(rows).assign(chance_later=[float("nan")] * (len(rows) - 1) + [chance])
+        return table if self.futility is None else table.assign(futility=self._below(question, looks, share, planned))
+
+    def _below(self, question: Trial, looks: tuple[Look, ...], share: float, planned: tuple[float, ...]) -> list[float]:
+        """Return the z of each look below which the plan gives up, turned so that it is crossed on the way to worse; none at the last.
+
+        Source: Pampallona, Tsiatis and Kim (2001), Interim monitoring of group sequential trials using spending functions for the type I
+        and type II error probabilities, Drug Information Journal 35, 1113-1121.
+        """
+        times, reached = self._timed(looks, share, planned)
+        upper = bounds(times, self._spent(question, reached))
+        parameter = _DEFAULTS.get(str(self.futility), 0.0)
+        missed = spent(self.futility or self.spending, 1 - self.power, reached, parameter)
+        lower = futility_bounds(times, upper, missed)[0]
+        lower[-1] = float("nan")  # there the plan decides
+        sign = 1 if question.primary.better == "higher" else -1
+        return [float(sign * one) for one in lower[: len(looks)]]
+
+    def _timed(self, looks: tuple[Look, ...], share: float, planned: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the information at the looks that were held and that are left, and the shares of it that were planned."""
+        left = [one for one in planned if one > share]
+        return np.array([*(look.information * share for look in looks), *left]), np.array(
+            [*_shares_of(looks, planned, share), *left]
+        )
 
     def _later(self, question: Trial, looks: tuple[Look, ...], share: float, planned: tuple[float, ...]) -> float:
         """Return the chance that a later look stops the trial with an effect of this sign, if the present effect is the true one."""
-        left = np.array([one for one in planned if one > share])
-        if not len(left):
+        times, reached = self._timed(looks, share, planned)
+        if len(times) == len(looks):
             return float("nan")
-        times = np.array([*(look.information * share for look in looks), *left])
-        reached = np.array([*_shares_of(looks, planned, share), *left])
         critical = bounds(times, self._spent(question, reached))[len(looks) :]
         now, z = float(times[len(looks) - 1]), abs(looks[-1].z)
         return conditional_power(z, now, times[len(looks) :], -critical, critical, z / np.sqrt(now))[0]
@@ -147,6 +178,14 @@ def _stopping(question: Trial, arm: str, table: pd.DataFrame) -> Check:
     says = f"{where}, where {last['bound']:.2f} stop the trial"
     if np.isfinite(last["chance_later"]) and not last["crossed"]:
         says += f"; if it is the true effect, a later look stops the trial with chance {100 * last['chance_later']:.0f} %"
+    if "futility" in table and not last["crossed"] and _given_up(question, last):
+        says += f"; z is {last['z']:.2f} against a futility bound of {last['futility']:.2f}, so that the plan gives up"
     if len(earlier):
         says += f"; the bound was already crossed at look {earlier['look'].iloc[0]}, where the trial should have stopped"
     return Check("stopping", not len(earlier), "note", f"{says}.", float(last["z"]))
+
+
+def _given_up(question: Trial, look: pd.Series) -> bool:
+    """Return whether the effect is so far on the worse side of the futility bound that the plan gives up."""
+    sign = 1 if question.primary.better == "higher" else -1
+    return bool(sign * look["z"] <= sign * look["futility"])
