@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 WORKERS ?= auto
 # Tests run side by side: one thread of linear algebra each, or they wait for one another (144 s instead of 6 s for one test).
 ONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-.PHONY: setup demo test test-slow test-lowest lint format lock schema clean
+.PHONY: setup demo test test-slow test-lowest test-engines bench lint format lock schema clean
 
 setup:
 	@.ci/setup
@@ -23,6 +23,16 @@ test-lowest:
 	@.ci/setup .ci/lock-lowest.txt .venv-lowest
 	@$(ONE) .venv-lowest/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not browser" -q
 
+# The same plan on PostgreSQL and Spark, in an environment that has their drivers beside ours; skipped with the reason where they are not.
+test-engines: setup
+	@.ci/engines .venv-engines
+	@$(ONE) .venv-engines/bin/python -m pytest -q tests/test_sources_engines.py
+
+# Ours and the peers' on the same data in one run: printed as ratios, recorded in MLflow, with a figure of how cost grows.
+bench: setup
+	@.ci/peers .venv-peers
+	@$(ONE) $(PYTHON) benchmarks/everything.py --peers .venv-peers
+
 lint: setup
 	@$(PYTHON) -m ruff format --check --quiet .
 	@$(PYTHON) -m ruff check --quiet .
@@ -41,4 +51,4 @@ schema: setup
 	@$(PYTHON) -m whywin schema > configs/schema.json.new && mv configs/schema.json.new configs/schema.json
 
 clean:
-	@rm -rf .venv .venv-lowest .venv-tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	@rm -rf .venv .venv-engines .venv-lowest .venv-peers .venv-tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from whywin.commands import claims
+from whywin.commands import claims, reports, runs, trials
 from whywin.commands.options import PORT, STORE, Overrides, Port, Quiet, StoreFolder, Verbose, mending
 
 if TYPE_CHECKING:  # everything is imported by the command that needs it, so that --help answers at once
@@ -52,18 +52,22 @@ def run(
     port: Port = PORT,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    most: Annotated[int, typer.Option(min=1, help="The largest number of plans that a `sweep:` may make.")] = 100,
 ) -> None:
     """Answer the question of each config, record the run, and draw its page."""
-    codes = [_run(path, overrides or [], store, port, quiet=quiet, verbose=verbose) for path in configs]
+    codes = [_run(path, overrides or [], store, port, quiet=quiet, verbose=verbose, most=most) for path in configs]
     raise typer.Exit(max(codes))
 
 
-def _run(path: Path, overrides: list[str], store: Path, port: int, *, quiet: bool, verbose: bool) -> int:
+def _run(path: Path, overrides: list[str], store: Path, port: int, *, quiet: bool, verbose: bool, most: int = 100) -> int:
     try:
         with mending():
+            from whywin.config import has_sweep
             from whywin.runner import execute
             from whywin.terminal import progress
 
+            if has_sweep(path, overrides):
+                return runs.run_sweep([path], overrides, store, port, processes=None, most=most, quiet=quiet)
             with progress(quiet=quiet) as notify:
                 finished = execute(path, overrides, store_root=store, port=port, notify=notify)
     except typer.Exit as ended:
@@ -129,15 +133,6 @@ def schema() -> None:
 
 
 @app.command()
-def methods() -> None:
-    """List what exists: questions, their methods and checks, with settings."""
-    from whywin.terminal import OUT, listing
-
-    for table in listing():
-        OUT.print(table)
-
-
-@app.command()
 def simulate(
     to: Annotated[Path, typer.Option(help="The folder that the tables are written to; made when missing.")],
     overrides: Overrides = None,
@@ -149,21 +144,6 @@ def simulate(
 
         for path, rows in write_world(to, overrides or []).items():
             OUT.print(f"{path}: {rows:,} rows", markup=False, highlight=False, soft_wrap=True)
-
-
-@app.command()
-def compare(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run ids, their beginnings, or names of plans.")],
-    store: StoreFolder = STORE,
-) -> None:
-    """Say what differs between recorded runs: plans, data, versions, and estimates beyond their intervals."""
-    with mending():
-        from whywin import tracking
-        from whywin.terminal import OUT, table_of
-
-        comparison = tracking.compare(tracking.open_store(store), runs)
-        for title, frame in comparison.tables().items():
-            OUT.print(table_of(frame, title=title))
 
 
 @app.command()
@@ -225,3 +205,6 @@ def demo(store: StoreFolder = STORE, port: Port = PORT, quiet: Quiet = False, ve
 
 
 claims.add_to(app)
+reports.add_to(app)
+runs.add_to(app)
+trials.add_to(app)

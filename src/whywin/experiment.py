@@ -4,6 +4,7 @@ An experiment is a settings dataclass, a statement, a simulation that gives one 
 It is driven by a config and recorded like every other run. Exit code: 0 the statement held, 1 it broke, 2 it could not run.
 """
 
+import inspect
 import re
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import pandas as pd
 import typer
 
 from whywin import config, tracking
+from whywin.cards import ABOUT, EXPERIMENT, spoken_of
 from whywin.errors import WhywinError
 from whywin.terminal import OUT, show_faults, table_of
 
@@ -53,15 +55,19 @@ def conduct(owner: type, statement: str, simulate: Simulate, verdict: Verdict, a
     return ended[0] if ended else 0
 
 
+def _methods(owner: type) -> tuple[str, ...]:
+    """Return the methods that the script of an experiment speaks of, read from its source where that is there."""
+    source = inspect.getsourcefile(owner) if owner.__module__ in sys.modules else None
+    return spoken_of(Path(source).read_text(encoding="utf-8")) if source and Path(source).is_file() else ()
+
+
 def _recorded(name: str, settings: Any, statement: str, simulate: Simulate, verdict: Verdict, root: Path) -> bool:
     plain = asdict(settings)
     params = {key: value if isinstance(value, int | float | bool | None) else str(value) for key, value in plain.items()}
     plan_text = config.settings_to_yaml(settings)
     store = tracking.open_store(root)
-    tags = {"kind": "experiment", "seed": str(plain.get("seed", ""))}
-    with tracking.recording(
-        store, name=name, experiment="whywin-experiments", tags=tags, params=params, plan_text=plan_text
-    ) as record:
+    tags = {"kind": "experiment", "seed": str(plain.get("seed", "")), ABOUT: " ".join(_methods(type(settings)))}
+    with tracking.recording(store, name=name, experiment=EXPERIMENT, tags=tags, params=params, plan_text=plan_text) as record:
         table = simulate(settings)
         held, says = verdict(table)
         record.write_experiment(statement=statement, held=held, says=says, table=table)

@@ -1,7 +1,8 @@
 """The thin shell around `study`: read, study, draw, record; and the embedded demonstration."""
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,12 +13,13 @@ import pandas as pd
 from whywin import config, report, sources, tracking
 from whywin.catalogue import kind_of
 from whywin.deals.contract import ContractError
-from whywin.deals.names import as_far_as_there
+from whywin.deals.names import as_far_as_there, texts_in
 from whywin.deals.read import keep_contract
 from whywin.deals.table import Deals
 from whywin.errors import ConfigError, DataError, QuestionError
 from whywin.plan import File, Plan
-from whywin.studies import Run, study
+from whywin.registering import held_to_register
+from whywin.studies import Run, needs, study
 from whywin.worlds.market import Market, simulate
 
 DEMONSTRATION: Final = ("winrates/demo.yaml", "effects/demo.yaml", "trials/demo.yaml")
@@ -52,28 +54,74 @@ def execute(
         QuestionError: the question does not fit the deals.
         TrackingError: the record of runs cannot be opened or written.
     """
-    plan = config.load_plan(path, overrides)
+    plan = held_to_register(config.load_plan(path, overrides), path)
+    repeat = shlex.join(["whywin", "run", str(path), *(part for text in overrides for part in ("--set", text))])
+    return carry_out(plan, repeat=repeat, tags={"config": str(path)}, store_root=store_root, port=port, notify=notify)
+
+
+def carry_out(
+    plan: Plan,
+    *,
+    tags: Mapping[str, str],
+    store_root: Path,
+    port: int,
+    repeat: str = "",
+    register: bool = True,
+    given: tuple[Deals, sources.Table] | None = None,
+    notify: Notify = lambda _: None,
+) -> Finished:
+    """Run one plan from its data to its recorded page.
+
+    Args:
+        plan: the plan.
+        tags: what else is known of the run.
+        store_root: the folder of the record.
+        port: of the MLflow UI, for links.
+        repeat: the command that repeats it, shown on the page; `whywin rerun` when not given.
+        register: whether a model that it fits becomes the newest of the plan's name.
+        given: the plan's deals where they were read already.
+        notify: called with a few words before each step.
+
+    Raises:
+        DataError: the deals cannot be read, or break their contract beyond what the plan allows.
+        QuestionError: the question does not fit the deals.
+        TrackingError: the record of runs cannot be opened or written.
+    """
     notify("opening the record")
     store = tracking.open_store(store_root, notify=notify)
     plan_text = config.to_yaml(plan)
-    tags = {"kind": kind_of(plan.question), "config": str(path), "seed": str(plan.seed), **plan.track.tags}
+    marks = {"kind": kind_of(plan.question), "seed": str(plan.seed), **tags, **plan.track.tags}
     with tracking.recording(
-        store, name=plan.name, experiment=plan.track.experiment, tags=tags, params=config.flat(plan), plan_text=plan_text
+        store, name=plan.name, experiment=plan.track.experiment, tags=marks, params=config.flat(plan), plan_text=plan_text
     ) as record:
-        run = _studied(plan, record, notify)
+        run = _studied(plan, record, given, notify)
         notify("drawing the page")
-        repeat = shlex.join(["whywin", "run", str(path), *(part for text in overrides for part in ("--set", text))])
         made = {"Run": record.run_id, "Made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"}
         made |= ({"Commit": record.commit} if record.commit else {}) | dict(record.links(port))
-        page = report.page(run, plan_text=plan_text, repeat=repeat, recorded=made)
+        again = repeat or f"whywin rerun {record.run_id}"
+        page = report.page(run, plan_text=plan_text, repeat=again, recorded=made)
         notify("recording")
-        record.write_run(run, page=page, figures=report.figures(run))
+        record.write_run(run, page=page, figures=report.figures(run), register=register)
     return Finished(run, record.run_id, record.page_path, record.links(port))
 
 
-def _studied(plan: Plan, record: tracking.Recording, notify: Notify) -> Run:
+@contextmanager
+def computing_in(threads: int | None) -> Iterator[None]:
+    """Let linear algebra and the trees of scikit-learn compute in so many threads; None leaves them as they are."""
+    from threadpoolctl import threadpool_limits
+
+    if threads is None:
+        yield
+        return
+    import sklearn.utils._openmp_helpers  # noqa: F401 - only what is loaded can be limited
+
+    with threadpool_limits(limits=threads):
+        yield
+
+
+def _studied(plan: Plan, record: tracking.Recording, given: tuple[Deals, sources.Table] | None, notify: Notify) -> Run:
     try:
-        deals, table = kept(plan, notify)
+        deals, table = given or kept(plan, notify)
     except ContractError as refused:
         record.attach("quarantine.csv", refused.quarantine.to_csv(index=False))
         raise
@@ -85,7 +133,11 @@ def kept(plan: Plan, notify: Notify = lambda _: None) -> tuple[Deals, sources.Ta
     if plan.source is None:
         raise ConfigError("source: missing; say where the deals are, such as source: {path: deals.csv}")
     notify("reading deals")
-    table = sources.read(plan.source)
+    if sources.stays(plan.source):
+        document = config.document_of(plan)
+        mentioned = texts_in([document[part] for part in ("question", "methods", "checks")])
+        return sources.keep_there(plan.source, plan.deals, needs(plan), sorted(mentioned))
+    table = sources.read(plan.source, plan.deals)
     notify("holding the deals to their contract")
     return keep_contract(table.frame, plan.deals), table
 

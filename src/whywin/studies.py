@@ -124,6 +124,19 @@ def study(
     return Run(plan, evidence, run_checks, grades, sentence, kept, versions(), truth)
 
 
+def needs(plan: Plan) -> tuple[Need, ...]:
+    """Return what a plan's methods and checks need of the deals.
+
+    Raises:
+        QuestionError: a method cannot answer the question; every reason at once.
+    """
+    faults = _unfit(plan)
+    if faults:
+        raise QuestionError(faults)
+    every = [member.need(plan.question) for member in (*plan.methods.values(), *_checkers(plan).values())]
+    return tuple(dict.fromkeys(need for need in every if need is not None))
+
+
 def versions() -> dict[str, str]:
     """Return the versions of whywin and of the packages that its numbers depend on."""
     return {name: version(name) for name in VERSIONED}
@@ -142,7 +155,7 @@ def _answers(plan: Plan, deals: Deals, notify: Callable[[str], None]) -> tuple[A
         notify(f"answering by {label}")
         need = method.need(plan.question)
         if need not in samples:
-            samples[need] = need.sample(deals.table)
+            samples[need] = deals.sample(need)
         sample = samples[need]
         evidence = method.answer(plan.question, sample.copy(), stream(plan.seed, label)).signed(label)
         answers.append(Answered(label, method, sample, evidence))
@@ -156,7 +169,7 @@ def _checkers(plan: Plan) -> dict[str, Any]:
 
 def _checked(plan: Plan, name: str, checker: Any, answers: tuple[Answered, ...], deals: Deals) -> Judged:
     need = checker.need(plan.question)
-    sample = None if need is None else need.sample(deals.table)
+    sample = None if need is None else deals.sample(need)
     rng: np.random.Generator = stream(plan.seed, f"check {name}")
     found = checker.check(plan.question, answers, sample, rng)
     return found if isinstance(found, Judged) else Judged(tuple(found))

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from whywin import catalogue
-from whywin.config import json_schema, load_plan, load_report, load_settings
+from whywin.config import Sweep, has_sweep, json_schema, load_plan, load_report, load_settings, load_sweep
 from whywin.settings import documentation
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +30,10 @@ class Editor(yaml.SafeLoader):
 
 
 Editor.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), list("tf"))
+
+
+def _swept(path: Path) -> Sweep:
+    return load_sweep([path])
 
 
 def test_the_schema_is_a_schema() -> None:
@@ -56,7 +60,7 @@ def test_a_shipped_config_keeps_the_schema_and_names_it(path: Path) -> None:
 def test_a_shipped_plan_can_be_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each plan and each report has no fault once the folder of the data is said."""
     monkeypatch.setenv("WHYWIN_DATA", "data")
-    read = load_report if "quarterly" in path.parts else load_plan
+    read = load_report if "quarterly" in path.parts else _swept if has_sweep(path) else load_plan
 
     assert read(path).name
 

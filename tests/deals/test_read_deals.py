@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whywin.deals.contract import Contract, ContractError
-from whywin.deals.read import fingerprint, keep_contract
+from whywin.deals.fingerprints import fingerprint
+from whywin.deals.read import keep_contract
 from whywin.errors import ConfigError, DataError
 
 LENIENT = Contract(max_bad_share=1.0)
@@ -164,25 +165,29 @@ def test_a_share_is_between_nought_and_one():
 
 
 def test_the_fingerprint_is_of_the_content():
-    """A value, a name, a type or the order of rows changes it; a copy does not."""
+    """A value, a name, a row more or two values exchanged change it; a copy, another order and another type of the same values do not."""
     table = keep_contract(crm(50), Contract()).table
     same = fingerprint(table.copy(deep=True))
+    exchanged = table["region"].to_numpy().copy()
+    exchanged[[0, 1, 2]] = exchanged[[1, 2, 0]]
     others = [
         table.assign(amount=table["amount"].where(table.index != 3, 0.0)),
         table.rename(columns={"region": "Region"}),
-        table.assign(won=table["won"].astype("float32")),
-        table.iloc[::-1],
+        table.assign(region=exchanged),
+        pd.concat([table, table.iloc[:1]]),
         table.iloc[:-1],
     ]
 
     assert same == fingerprint(table)
+    assert same == fingerprint(table.iloc[::-1])
+    assert same == fingerprint(table.assign(won=table["won"].astype("float32"), region=table["region"].astype("category")))
     assert len({same, *map(fingerprint, others)}) == 6
 
 
 def test_the_fingerprint_is_the_same_in_another_process():
     """Python's own hash is salted by process; the fingerprint is not."""
     program = (
-        "import pandas as pd; from whywin.deals.read import fingerprint; "
+        "import pandas as pd; from whywin.deals.fingerprints import fingerprint; "
         "print(fingerprint(pd.DataFrame({'a': ['x', None], 'b': [1.5, 2.5]})))"
     )
 

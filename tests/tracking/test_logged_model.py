@@ -16,12 +16,14 @@ from whywin import tracking
 from whywin.deals.contract import Contract
 from whywin.deals.read import keep_contract
 from whywin.errors import TrackingError
-from whywin.evidence import Evidence
+from whywin.evidence import Check, Evidence
 from whywin.plan import Plan
 from whywin.stats.streams import stream
 from whywin.studies import Run
 from whywin.tracking import Store
 from whywin.tracking.models import model_of
+from whywin.tracking.names import part
+from whywin.tracking.quiet import client, hushed
 from whywin.tracking.store import open_store
 from whywin.winrates.methods.hierarchical import Hierarchical
 from whywin.winrates.methods.observed import Observed
@@ -151,6 +153,48 @@ def test_a_moved_store_keeps_its_models(kept: SimpleNamespace, tmp_path: Path) -
 
     assert tracking.kept_model(opened, "kept")[0].predict(NEW).shape == (2, 4)
     assert mlflow.pyfunc.load_model(f"runs:/{kept.child.info.run_id}/winrates").predict(NEW).shape == (2, 4)
+
+
+def test_a_sound_run_is_the_sound_model_of_its_plan(kept: SimpleNamespace, studied: Run, record: Callable[..., str]) -> None:
+    """The newest model is `latest`, the newest of a sound run `@sound`: a run that is not sound moves the one and not the other."""
+    fatal = Check("enough", passed=False, severity="fatal", says="Too few.", value=0.0)
+    record(kept.store, replace(studied, checks=(fatal,)))
+    expected = model_of(studied, "hierarchical").predict(NEW)
+
+    with hushed(), client(kept.store.uri) as link:
+        assert link.get_model_version_by_alias("kept", "sound").version == 1
+        assert link.get_registered_model("kept").latest_versions[0].version == 2
+        assert link.get_model_version("kept", 1).tags["grade"] == "E"
+    for address in ("models:/kept@sound", "models:/kept/latest"):
+        assert mlflow.pyfunc.load_model(address).predict(NEW).equals(expected)
+
+
+def test_a_registered_model_follows_the_store(kept: SimpleNamespace, studied: Run, tmp_path: Path) -> None:
+    """Moved elsewhere, `models:/<plan>@sound` loads from there."""
+    moved = open_store(kept.store.root.rename(tmp_path / "elsewhere"))
+    mlflow.set_tracking_uri(moved.uri)
+
+    assert mlflow.pyfunc.load_model("models:/kept@sound").predict(NEW).equals(model_of(studied, "hierarchical").predict(NEW))
+
+
+def test_a_name_that_mlflow_refuses_is_registered_under_one_it_takes(
+    store: Store, studied: Run, record: Callable[..., str]
+) -> None:
+    """A plan's name may hold any sign; the model's name is what `names.part` makes of it."""
+    record(store, replace(studied, plan=replace(studied.plan, name="rates: 2024/Q1")))
+
+    with hushed(), client(store.uri) as link:
+        assert [found.name for found in link.search_registered_models()] == [part("rates: 2024/Q1")]
+
+
+def test_a_run_may_be_recorded_without_registering(store: Store, studied: Run) -> None:
+    """A repetition or a plan of a sweep keeps its model and becomes no newest version."""
+    with tracking.recording(store, name="kept", experiment="whywin", tags={}, params={}, plan_text="") as recording:
+        recording.write_run(studied, page="", figures={}, register=False)
+
+    with hushed(), client(store.uri) as link:
+        assert not link.search_registered_models()
+    assert tracking.kept_model(store, "kept")
 
 
 def test_a_run_without_a_model_says_so(store: Store, studied: Run, record: Callable[..., str]) -> None:

@@ -104,6 +104,20 @@ def test_a_process_killed_while_closing_leaves_no_finished_method(store, made):
     assert recorded(store, run_id).page_path is None
 
 
+def test_a_killed_sweep_keeps_its_finished_plans(store, made):
+    """A plan's run is whole when it is FINISHED, whatever became of the sweep above it."""
+    sweep = record(store, made())
+    with recording(store, name="hand-01", **{**ARGUMENTS, "tags": {"mlflow.parentRunId": sweep}}) as recorder:
+        recorder.write_run(made(), page="<p>page</p>", figures={})
+    with sqlite3.connect(store.database) as database:
+        database.execute("UPDATE runs SET status = 'RUNNING' WHERE run_uuid = ?", (sweep,))
+        database.execute("UPDATE tags SET value = '999999999' WHERE key = ? AND run_uuid = ?", (PID, sweep))
+    database.close()
+    opened = open_store(store.root)
+
+    assert [recorded(opened, run).status for run in (sweep, recorder.run_id)] == ["FAILED", "FINISHED"]
+
+
 @pytest.mark.parametrize(
     ("change", "gone"),
     [

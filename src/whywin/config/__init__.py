@@ -20,16 +20,21 @@ from whywin.config.plans import document_of, plain, plan_from
 from whywin.config.reading import read_document
 from whywin.config.reports import load_report
 from whywin.config.schema import json_schema
+from whywin.config.sweeps import Combination, Sweep, has_sweep, load_sweep
 from whywin.errors import ConfigError
 from whywin.plan import Plan
 
 __all__ = [
+    "Combination",
+    "Sweep",
     "document_of",
     "flat",
+    "has_sweep",
     "json_schema",
     "load_plan",
     "load_report",
     "load_settings",
+    "load_sweep",
     "plan_of",
     "settings_of",
     "settings_to_yaml",
@@ -54,6 +59,8 @@ def load_plan(path: str | Path, overrides: Sequence[str] = ()) -> Plan:
         raise ConfigError(f"{document.place(('experiment',))}: is the config of an experiment: run python {script}")
     if "report" in document.values:
         raise ConfigError(f"{document.place(('report',))}: is the config of a quarterly report: run whywin report {path}")
+    if "sweep" in document.values:
+        raise ConfigError(f"{document.place(('sweep',))}: makes several plans of one config: run them by whywin run {path}")
     resolve_paths(document)
     read_graph_file(document)
     return plan_from(document)

@@ -18,16 +18,22 @@ def overridden(document: Document, overrides: Sequence[str]) -> Document:
         if not equals or not name.strip():
             document.faults.append(f"{where}: must be KEY=VALUE, such as --set question.margin=2")
             continue
-        key = tuple(int(part) if part.isdigit() else part for part in name.strip().split("."))
+        key = key_of(name)
         given = parsed(value, where)
         if given is None or given.faults:
             document.faults.append(f"{where}: the value is no YAML: quote it")
         else:
-            _set(document, key, given, where)
+            put(document, key, given, where)
     return document
 
 
-def _set(document: Document, key: Key, given: Document, where: str) -> None:
+def key_of(name: str) -> Key:
+    """Return a key path as people write it as its parts."""
+    return tuple(int(part) if part.isdigit() else part for part in name.strip().split("."))
+
+
+def put(document: Document, key: Key, given: Document, where: str) -> None:
+    """Put what a document holds as `value` under a key of another; faults are noted there, `where` says who asked for it."""
     here: Any = document.values
     path: Key = ()
     for depth, part in enumerate(key):

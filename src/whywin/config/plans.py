@@ -13,9 +13,10 @@ from whywin.config.document import Document, Key
 from whywin.config.paths import escaped
 from whywin.deals.contract import Contract
 from whywin.errors import ConfigError, nearest
-from whywin.plan import File, Plan, Simulated, Source, Track
+from whywin.plan import Database, File, Plan, Simulated, Source, Spark, Track
+from whywin.trials.design import TrialDesign
 
-KEYS: Final = ("name", "description", "question", "source", "deals", "methods", "checks", "seed", "track")
+KEYS: Final = ("name", "description", "question", "source", "deals", "methods", "checks", "seed", "track", "design")
 
 
 def plan_from(document: Document) -> Plan:
@@ -38,9 +39,22 @@ def plan_from(document: Document) -> Plan:
     source = _source(document)
     deals = build(document, Contract, values.get("deals"), ("deals",))
     track = build(document, Track, values.get("track"), ("track",))
+    design = _design(document, kind)
     if document.faults or question is None or deals is None or track is None:
         raise ConfigError(document.faults)
-    return Plan(question=question, methods=methods, source=source, deals=deals, checks=checks, track=track, **plain)
+    return Plan(
+        question=question, methods=methods, source=source, deals=deals, checks=checks, track=track, design=design, **plain
+    )
+
+
+def _design(document: Document, kind: Kind | None) -> TrialDesign | None:
+    values = document.values.get("design")
+    if values is None:
+        return None
+    if kind not in {"trial", None}:
+        document.fault(("design",), f"belongs to questions of kind trial, not {kind}: leave it out")
+        return None
+    return build(document, TrialDesign, values, ("design",))
 
 
 def _question(document: Document) -> tuple[Question | None, Kind | None]:
@@ -66,8 +80,14 @@ def _source(document: Document) -> Source | None:
         return None
     if isinstance(values, Mapping) and "world" in values:
         return build(document, Simulated, values, ("source",))
+    if isinstance(values, Mapping) and "connection" in values:
+        return build(document, Database, values, ("source",))
+    if isinstance(values, Mapping) and "engine" in values:
+        return build(document, Spark, values, ("source",))
     if isinstance(values, Mapping) and "path" not in values:
-        document.fault(("source",), "must have a path (a file) or a world (a made-up market)")
+        document.fault(
+            ("source",), "must have a path (a file), a connection (a database), an engine (spark) or a world (a made-up market)"
+        )
         return None
     return build(document, File, values, ("source",))
 
@@ -145,7 +165,8 @@ def document_of(plan: Plan) -> dict[str, Any]:
     document["deals"] = plain(plan.deals)
     document["methods"] = [_entry(label, method, catalogue.methods(kind)) for label, method in plan.methods.items()]
     document["checks"] = [_entry(label, check, catalogue.checks(kind)) for label, check in plan.checks.items()]
-    return {**document, "seed": plan.seed, "track": plain(plan.track)}
+    document |= {"seed": plan.seed, "track": plain(plan.track)}
+    return document if plan.design is None else {**document, "design": plain(plan.design)}
 
 
 def _entry(label: str, member: Any, there: Mapping[str, type]) -> dict[str, Any]:

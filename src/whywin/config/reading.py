@@ -59,12 +59,13 @@ def _extended(path: Path, chain: tuple[Path, ...]) -> Document:
 def _merge(into: Document, over: Document) -> None:
     """Lay one document over another: mappings are merged key by key, everything else is replaced.
 
-    A file and a made-up world exclude each other, so that the one given later takes the place of the other.
+    The kinds of source exclude each other, so that the one given later takes the place of the other.
     """
     below, above = (document.values.get("source") for document in (into, over))
-    if isinstance(below, dict) and isinstance(above, dict) and any(above.get(key) is not None for key in ("path", "world")):
-        wanted = "world" if above.get("world") is not None else "path"
-        if below.get(wanted) is None:
+    if isinstance(below, dict) and isinstance(above, dict):
+        wanted = next((key for key in ("world", "connection", "engine", "path") if above.get(key) is not None), None)
+        own = [key for key in ("world", "connection", "engine") if below.get(key) is not None]
+        if wanted is not None and (below.get(wanted) is None or (wanted == "path" and own)):
             into.values["source"] = {}
             over.values["source"] = {key: value for key, value in above.items() if value is not None}
     into.values = _laid(into.values, over.values)

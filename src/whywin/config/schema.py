@@ -9,7 +9,7 @@ from whywin.catalogue import Kind
 from whywin.config.building import adapter, is_many, nested
 from whywin.config.plans import plain
 from whywin.deals.contract import Contract
-from whywin.plan import File, Plan, Simulated, Track
+from whywin.plan import Database, File, Plan, Simulated, Spark, Track
 from whywin.quarters import Quarterly
 from whywin.settings import documentation
 from whywin.trials.design import TrialDesign
@@ -60,12 +60,24 @@ def _plan() -> Schema:
     properties |= {
         "extends": _extends(),
         "question": {"type": "object", "properties": {"kind": {"enum": list(catalogue.QUESTIONS)}}},
-        "source": {"anyOf": [_settings(File), _settings(Simulated), {"type": "null"}], "description": "where the deals are"},
+        "source": {
+            "anyOf": [*(_settings(owner) for owner in (File, Simulated, Database, Spark)), {"type": "null"}],
+            "description": "where the deals are",
+        },
         "deals": _settings(Contract, empty=True),
         "methods": {"type": "array", "minItems": 1, "description": documentation(Plan, "methods")},
         "checks": {"type": ["array", "null"], "description": "settings of checks; those not named run with their defaults"},
         "track": _settings(Track, empty=True),
         "design": _settings(TrialDesign, empty=True),
+        "sweep": {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {
+                "anyOf": [{"type": "array", "minItems": 1}, {"type": "object", "minProperties": 1}],
+                "description": "its values, or a mapping from the name of a choice to its value",
+            },
+            "description": "dotted keys, each with the values that are tried; every combination is a plan of its own",
+        },
     }
     return _closed(properties, [], "A plan: everything settled before the data are looked at")
 

@@ -1,7 +1,7 @@
 """From a CRM's column names to the contract's."""
 
 from collections import Counter
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -32,6 +32,15 @@ def as_far_as_there(raw: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     standard = {own: name for name, own in contract.columns.items() if own in raw.columns}
     in_the_way = [name for name in standard.values() if name in raw.columns and name not in standard]
     return raw.drop(columns=in_the_way).rename(columns=standard)
+
+
+def texts_in(values: Any) -> set[str]:
+    """Return every text in nested plain values: any of them may be the name of a column."""
+    if isinstance(values, str):
+        return {values}
+    if isinstance(values, dict):
+        return texts_in([*values.keys(), *values.values()])
+    return {text for value in values for text in texts_in(value)} if isinstance(values, list | tuple) else set()
 
 
 def _faults_of_mapping(raw: pd.DataFrame, contract: Contract, mapping: dict[str, str]) -> list[str]:

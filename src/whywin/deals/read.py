@@ -1,12 +1,12 @@
 """From a CRM's table to deals that keep the contract."""
 
 from datetime import date
-from hashlib import sha256
 
 import numpy as np
 import pandas as pd
 
 from whywin.deals.contract import Contract, ContractError
+from whywin.deals.fingerprints import fingerprint
 from whywin.deals.names import standard_names
 from whywin.deals.quality import quality_of
 from whywin.deals.rules import broken, typed
@@ -69,13 +69,6 @@ def _hashable(raw: pd.DataFrame) -> pd.DataFrame:
     objects = [name for name, kind in raw.dtypes.items() if kind.kind == "O"]
     nested = [name for name in objects if raw[name].map(lambda cell: isinstance(cell, kinds)).any()]
     return raw.assign(**{name: raw[name].astype("string") for name in nested})
-
-
-def fingerprint(table: pd.DataFrame) -> str:
-    """Return the sha256 of a table's content: its column names, types and every value, in order."""
-    digest = sha256(repr([(str(name), str(kind)) for name, kind in table.dtypes.items()]).encode())
-    digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _quarantine(raw: pd.DataFrame, cases: pd.DataFrame, contract: Contract) -> pd.DataFrame:

@@ -1,9 +1,11 @@
 """A table of deals that keeps its contract, with what was found on the way."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
 
+from whywin.deals.need import Cells, Need
 from whywin.evidence import Check
 
 
@@ -28,13 +30,25 @@ class Deals:
     """Deals that keep the contract.
 
     Attributes:
-        table: standard columns where mapped (`deals.contract.STANDARD`), ``won`` (1.0, 0.0, missing while open), the user's columns.
+        table: standard columns where mapped (`deals.contract.STANDARD`), ``won`` (1.0, 0.0, missing while open), the user's columns;
+            of deals that stay in their engine, only the columns that the plan needs.
         quality: scores and suspicious patterns of the table as it came.
-        quarantine: the rows left out, as they came, with columns ``row`` (0-based in the source) and ``reasons`` in front.
-        fingerprint: sha256 of the table's content; another order of the same rows is another fingerprint.
+        quarantine: the rows left out, as they came, with columns ``row`` (0-based in the source, or the deal's id where
+            an engine has no order) and ``reasons`` in front.
+        fingerprint: of the kept table's content: the same for the same rows from every engine, in any order.
+        counts: counts cells where the deals are, or returns None for cells that it cannot count; not given for deals in memory.
     """
 
     table: pd.DataFrame
     quality: Quality
     quarantine: pd.DataFrame
     fingerprint: str
+    counts: Callable[[Cells], pd.DataFrame | None] | None = None
+
+    def sample(self, need: Need) -> pd.DataFrame:
+        """Return what a method or a check said it needs, counted where the deals are when that is possible."""
+        if self.counts is not None and isinstance(need, Cells):
+            found = self.counts(need)
+            if found is not None:
+                return found
+        return need.sample(self.table)

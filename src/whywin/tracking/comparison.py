@@ -7,10 +7,11 @@ from typing import Any, Final
 import pandas as pd
 
 from whywin.errors import TrackingError
+from whywin.tracking import causes
+from whywin.tracking.causes import VERSION
 from whywin.tracking.reading import Recorded, recorded
 from whywin.tracking.store import Store
 
-_VERSION: Final = "version."
 _ANSWER: Final = "(the answer)"
 
 
@@ -21,11 +22,12 @@ class Comparison:
     Attributes:
         runs: one row a run: run, name, made, status, grade, sound, answer.
         params: parameters that are not the same in all of them, one row each, one column a run.
-        data: the deals that they rest on: run, fingerprint, deals, same_as_first.
+        data: the deals that they rest on: run, fingerprint, deals, period, same_as_first.
         versions: versions and commits that are not the same in all of them.
         estimates: one row a method, quantity and segment: each run's value, low and high, and ``differ``: "yes" when the
             intervals of two of them lie apart, "no" when all overlap, empty where fewer than two runs have the estimate.
             Intervals that lie apart are a cautious sign: two estimates may differ though their intervals overlap a little.
+        why: of each run but the first, by its identifier: why its numbers are not those of the first, as far as is recorded.
     """
 
     runs: pd.DataFrame
@@ -33,6 +35,7 @@ class Comparison:
     data: pd.DataFrame
     versions: pd.DataFrame
     estimates: pd.DataFrame
+    why: Mapping[str, str]
 
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """Return the tables by title, in the order in which they are read; a table without rows says that nothing differs."""
@@ -70,13 +73,19 @@ def compare(store: Store, references: Sequence[str]) -> Comparison:
         msg = f"{' '.join(references) or 'nothing'}: names {len(found)} run; name two or more different ones"
         raise TrackingError(msg)
     runs = {_label(run, found): run for run in found.values()}
-    first = next(iter(runs.values())).tags.get("fingerprint")
+    beginning = next(iter(runs.values()))
+    first = beginning.tags.get("fingerprint")
     return Comparison(
         runs=pd.DataFrame([_row(label, run) for label, run in runs.items()]),
         params=_differing({label: run.params for label, run in runs.items()}, "parameter"),
         data=pd.DataFrame([_deals(label, run, first) for label, run in runs.items()]),
         versions=_differing({label: _versions(run) for label, run in runs.items()}, "version"),
         estimates=_estimates(runs),
+        why={
+            label: causes.why(beginning, run, causes.numbers(beginning, run))
+            for label, run in runs.items()
+            if run is not beginning
+        },
     )
 
 
@@ -95,11 +104,18 @@ def _row(label: str, run: Recorded) -> dict[str, Any]:
 def _deals(label: str, run: Recorded, first: str | None) -> dict[str, Any]:
     fingerprint = run.tags.get("fingerprint", "")
     same = "yes" if fingerprint and fingerprint == first else "no"
-    return {"run": label, "fingerprint": fingerprint, "deals": int(run.metrics.get("deals/kept", 0)), "same_as_first": same}
+    deals = int(run.metrics.get("deals/kept", 0))
+    return {
+        "run": label,
+        "fingerprint": fingerprint,
+        "deals": deals,
+        "period": run.tags.get("period", ""),
+        "same_as_first": same,
+    }
 
 
 def _versions(run: Recorded) -> dict[str, str]:
-    found = {name.removeprefix(_VERSION): text for name, text in run.tags.items() if name.startswith(_VERSION)}
+    found = {name.removeprefix(VERSION): text for name, text in run.tags.items() if name.startswith(VERSION)}
     marks = {"commit": "mlflow.source.git.commit", "uncommitted changes": "git.dirty"}
     return {**found, **{name: run.tags[tag] for name, tag in marks.items() if tag in run.tags}}
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from whywin.deals.derived import DERIVED
 from whywin.evidence import Check, Estimate, Evidence
-from whywin.plan import File, Simulated, Source
+from whywin.plan import Database, File, Simulated, Source, Spark
 from whywin.studies import Run
 from whywin.tracking.names import key, metric_name, part
 
@@ -82,11 +82,19 @@ def tags_of_run(run: Run) -> dict[str, str]:
         "sound": "yes" if run.sound else "no",
         "headline": run.plan.headline,
         "fingerprint": run.deals.fingerprint,
+        "period": period(run.deals.table),
         "seed": str(run.plan.seed),
         "answer": run.answer,
         **{f"version.{name}": text for name, text in run.versions.items()},
         "mlflow.note.content": description(run),
     }
+
+
+def period(deals: pd.DataFrame) -> str:
+    """Return the first and the last day that a table of deals knows of, such as "2023-01-02 to 2024-06-28"; empty without dates."""
+    days = [deals[name].dropna() for name in ("created", "closed") if name in deals and deals[name].dtype.kind == "M"]
+    days = [one for one in days if len(one)]
+    return f"{min(one.min() for one in days):%Y-%m-%d} to {max(one.max() for one in days):%Y-%m-%d}" if days else ""
 
 
 def tags_of_method(run: Run, label: str) -> dict[str, str]:
@@ -118,6 +126,10 @@ def as_source(source: Source | None) -> str:
             return str(path)
         case Simulated(world=world, table=table):
             return f"{table} of a made-up market, seed {world.seed}"
+        case Database(connection=connection, table=table):
+            return f"{table} of {connection}"
+        case Spark(path=path):
+            return f"{path} by Spark"
         case _:
             return "a table given in Python"
 

@@ -10,8 +10,7 @@ from whywin.errors import ClaimError
 from whywin.tracking.contents import Point, as_text, finite
 from whywin.tracking.faults import told
 from whywin.tracking.quiet import client, hushed
-from whywin.tracking.recording import PART
-from whywin.tracking.store import Store
+from whywin.tracking.store import PART, Store
 from whywin.tracking.writer import open_writer
 
 EXPERIMENT: Final = "whywin-claims"

@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,22 @@ def origin() -> dict[str, str]:
         "version.python": sys.version.partition(" ")[0],
         "version.mlflow": version("mlflow"),
         "version.whywin": version("whywin"),
+        **_machine(),
         **_commit(),
+    }
+
+
+def _machine() -> dict[str, str]:
+    """Return what else the last bits of a number depend on: the kind of processor, the library of linear algebra, its threads."""
+    import scipy.linalg  # noqa: F401 - so that its library counts, whatever was imported before
+    from threadpoolctl import threadpool_info
+
+    blas = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    named = {f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip() for pool in blas}
+    return {
+        "version.machine": f"{platform.system()} {platform.machine()}",
+        "version.blas": ", ".join(sorted(named)) or "unknown",
+        "version.threads": str(max((pool["num_threads"] for pool in blas), default=1)),
     }
 
 

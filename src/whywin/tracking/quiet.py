@@ -47,6 +47,9 @@ def client(address: str) -> Iterator[Any]:
         yield made
     finally:
         made._tracking_client.store.engine.dispose()  # noqa: SLF001 - MLflow has no public way to close what it opened
+        registry = getattr(made, "_registry_client_lazy", None)  # only there when models were registered
+        if registry is not None:
+            registry.store.engine.dispose()
 
 
 def create(address: str, artifacts: str) -> None:

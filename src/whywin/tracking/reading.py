@@ -15,8 +15,7 @@ from whywin.tracking.artifacts import PAGE, folder_of, read_table
 from whywin.tracking.faults import told
 from whywin.tracking.models import MODEL
 from whywin.tracking.quiet import client, hushed
-from whywin.tracking.recording import PART
-from whywin.tracking.store import Store
+from whywin.tracking.store import PART, Store
 from whywin.tracking.writer import NAME_LENGTH
 from whywin.winrates.model import DESCRIPTION, POSTERIOR, FittedModel
 
@@ -138,6 +137,20 @@ def method_table(store: Store, run: Recorded, method: str, name: str) -> pd.Data
         if child.data.tags.get("method") == method and path.is_file():
             return read_table(path)
     return None
+
+
+def table_of(run: Recorded, name: str) -> pd.DataFrame | None:
+    """Return a table of a recorded run itself, or None when it has none of that name."""
+    path = run.folder / "tables" / f"{name}.json"
+    return read_table(path) if path.is_file() else None
+
+
+def mark(store: Store, run_id: str, tags: Mapping[str, str]) -> None:
+    """Add tags to a run that was closed: what became known of it after."""
+    from mlflow.entities import RunTag
+
+    with store.writing(), hushed(), client(store.uri) as link:
+        link.log_batch(run_id, tags=[RunTag(name, text) for name, text in contents.writable(tags).items()], synchronous=True)
 
 
 def _experiments(link: Any) -> dict[str, str]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import pandas as pd
 
@@ -16,10 +15,8 @@ from whywin.tracking.links import links
 from whywin.tracking.names import file_name
 from whywin.tracking.origin import origin
 from whywin.tracking.signals import ending_in_order
-from whywin.tracking.store import Store
+from whywin.tracking.store import PART, Store
 from whywin.tracking.writer import Writer, open_writer
-
-PART: Final = "whywin.part"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,24 +53,27 @@ class Recording:
         """Return deep links into the MLflow UI for this run, by label; they open while `serve_ui` runs on that port."""
         return links(self._writer.experiment_id, self.run_id, port)
 
-    def write_run(self, run: Run, *, page: str, figures: Mapping[str, str]) -> None:
+    def write_run(self, run: Run, *, page: str, figures: Mapping[str, str], register: bool = True) -> None:
         """Record a run: first what MLflow draws and compares, then the files, and the page last.
 
         Args:
             run: the plan and its evidence.
             page: the run page, as HTML.
             figures: SVG text by name.
+            register: whether a fitted model of the answer becomes the newest of those registered under the plan's name.
         """
         parent = self._writer.parent
         self._writer.log(parent, points=contents.points_of_run(run), tags=contents.tags_of_run(run))
         self._writer.log_deals(contents.dataset_of(run))
-        for label in run.evidence:
-            self._write_method(run, label)
+        fitted = {label: self._write_method(run, label) for label in run.evidence}
         self._writer.tables(parent, contents.tables_of_run(run))
         if len(run.deals.quarantine):
             self.attach("quarantine.csv", run.deals.quarantine.to_csv(index=False))
         self._write_figures(figures)
         self.attach(PAGE, page)
+        newest = next((kept for kept in fitted.values() if kept), None)  # the answer's method comes first
+        if register and newest:
+            models.register(self._writer, newest, run)
 
     def write_experiment(
         self, *, statement: str, held: bool, says: str, table: pd.DataFrame, figures: Mapping[str, str] | None = None
@@ -118,7 +118,7 @@ class Recording:
         """Keep a further file with the run, wholly or not at all."""
         self._writer.file(self._writer.parent, name, text)
 
-    def _write_method(self, run: Run, label: str) -> None:
+    def _write_method(self, run: Run, label: str) -> models.Kept | None:
         evidence = run.evidence[label]
         tags = {"mlflow.parentRunId": self.run_id, PART: "method", **contents.tags_of_method(run, label)}
         child = self._writer.begin(f"{self._name} by {label}", tags)
@@ -128,8 +128,9 @@ class Recording:
         if evidence.posterior is not None:
             self._writer.posterior(child, evidence.posterior)
         model = models.model_of(run, label)
-        if model is not None:
-            models.keep(self._writer, child, model, run.deals.table)
+        if model is None:
+            return None
+        return models.keep(self._writer, child, label, model, run.deals.table)
 
     def _write_figures(self, figures: Mapping[str, str]) -> None:
         for name, svg in figures.items():

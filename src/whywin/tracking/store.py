@@ -22,6 +22,7 @@ from whywin.tracking.quiet import create
 PATIENCE: Final = 20.0  # seconds to wait for another program's write; MLflow itself waits as long
 CREATION: Final = 120.0  # seconds to wait for another process that is making the database
 FAILURE: Final = "failure"
+PART: Final = "whywin.part"  # the tag that says what a run is part of a record: plan, method, claim, …
 ENDED_SILENTLY: Final = "the process ended without a word: it was killed, or the machine went down"
 _BUILDING: Final = ".mlflow.db."
 _ADDRESSES: Final = (
@@ -167,8 +168,9 @@ def _mark_the_killed(database: sqlite3.Connection) -> list[Path]:
     for run, _ in gone:
         database.execute("UPDATE runs SET status = 'FAILED', end_time = ? WHERE run_uuid = ?", (now, run))
         database.execute(  # killed while it was closing its runs: a method's run is not finished when its plan's is not
-            "UPDATE runs SET status = 'FAILED' WHERE run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)",
-            ("mlflow.parentRunId", run),
+            "UPDATE runs SET status = 'FAILED' WHERE run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"
+            " AND run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = 'method')",
+            ("mlflow.parentRunId", run, PART),
         )
         said = [(FAILURE, ENDED_SILENTLY), ("mlflow.note.content", f"**Failed**: {ENDED_SILENTLY}.")]
         database.executemany("INSERT OR REPLACE INTO tags (key, value, run_uuid) VALUES (?, ?, ?)", [(*tag, run) for tag in said])

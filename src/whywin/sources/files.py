@@ -1,12 +1,9 @@
-"""The only reader of data: tables from files through Ibis on DuckDB, and tables of made-up worlds."""
+"""Tables from files through Ibis on DuckDB, and tables of made-up worlds: whole, in memory."""
 
 import gzip
-import os
 import re
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,43 +12,16 @@ import pandas as pd
 from whywin.deals.contract import Contract
 from whywin.deals.interventions import Interventions, with_interventions
 from whywin.errors import DataError, nearest
-from whywin.plan import File, Join, Replacements, Simulated, Source
+from whywin.plan import File, Join, Replacements, Simulated
+from whywin.sources.table import Table
 
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".parquet", ".duckdb")
 SEPARATORS = (",", ";", "\t", "|")
 TYPES = ["BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "VARCHAR"]  # "Yes" and "No" stay labels: a table keeps its own words
 
 
-@dataclass(frozen=True, eq=False)
-class Table:
-    """A table as it came.
-
-    Attributes:
-        frame: its rows, in the order of the source.
-        truth: the true numbers (quantity, segment, value, unit) when it comes from a made-up world.
-        described: where it comes from and how much of it there is, in one sentence.
-    """
-
-    frame: pd.DataFrame
-    truth: pd.DataFrame | None
-    described: str
-
-
-def read(source: Source, contract: Contract | None = None) -> Table:
-    """Read a table of deals, with further tables and what logs of interventions say joined to it.
-
-    Args:
-        source: where the deals are.
-        contract: whose mapping says which columns of the table a log needs; they have their standard names when not given.
-
-    Raises:
-        DataError: a file is missing, unreadable, empty or of an unknown kind, or a join does not fit; every fault at once.
-    """
-    names = contract or Contract()
-    return _simulated(source, names) if isinstance(source, Simulated) else _file(source, names)
-
-
-def _simulated(source: Simulated, contract: Contract) -> Table:
+def read_simulated(source: Simulated, contract: Contract) -> Table:
+    """Return a table of a made-up market, with what its log of interventions says joined to it."""
     from whywin.worlds.market import simulate
 
     world = simulate(source.world)
@@ -66,9 +36,11 @@ def _simulated(source: Simulated, contract: Contract) -> Table:
     return Table(frame, truth, "; ".join(said))
 
 
-def _file(source: File, contract: Contract) -> Table:
-    logs = [_Log(log.path, log.separator, log.table) for log in source.interventions if log.path is not None]
-    faults = [fault for part in (source, *source.join, *logs) for fault in _faults_of_path(part)]
+def read_file(source: File, contract: Contract) -> Table:
+    """Return a file's rows, with further tables and what logs of interventions say joined to them."""
+    logs = [File(log.path, log.separator, log.table) for log in source.interventions if log.path is not None]
+    parts: tuple[File | Join, ...] = (source, *source.join, *logs)
+    faults = [fault for part in parts for fault in faults_of_path(part)]
     faults += ["source.interventions: path is missing; name the log's file" for log in source.interventions if log.path is None]
     if faults:
         raise DataError(faults)
@@ -83,20 +55,12 @@ def _file(source: File, contract: Contract) -> Table:
     return Table(frame, None, "; ".join(said))
 
 
-@dataclass(frozen=True)
-class _Log:
-    """Where a log of interventions lies."""
-
-    path: Path
-    separator: str | None
-    table: str | None
-
-
 def _logged(frame: pd.DataFrame, log: Interventions) -> str:
     return ", ".join(f"{kind} in {int(frame[column].sum()):,} deals" for kind, column in log.kinds.items())
 
 
-def _faults_of_path(part: File | Join | _Log) -> Iterator[str]:
+def faults_of_path(part: File | Join) -> Iterator[str]:
+    """Give what is wrong with a file's path, one sentence each."""
     path = part.path
     if path.is_dir():
         yield f"{path}: is a folder; name the file in it"
@@ -120,16 +84,29 @@ def _names_in(folder: Path) -> list[str]:
 
 def _rows(path: Path, separator: str | None, table: str | None) -> pd.DataFrame:
     with _engine(path) as connection:
-        if path.suffix.lower() == ".parquet":
-            return _plain(connection.read_parquet(path))
-        if path.suffix.lower() == ".duckdb":
-            return _database(connection, path, table or "")
-        delimiter = separator or _separator(path)
-        return _plain(
-            connection.read_csv(
-                path, header=True, skip=0, sample_size=-1, nullstr=[""], auto_type_candidates=TYPES, delim=delimiter
-            )
-        )
+        return whole(expression(connection, path, separator, table))
+
+
+def expression(connection: Any, path: Path, separator: str | None, table: str | None) -> Any:
+    """Return a file as an Ibis table of a connection to DuckDB."""
+    if path.suffix.lower() == ".parquet":
+        return connection.read_parquet(path)
+    if path.suffix.lower() == ".duckdb":
+        return _database(connection, path, table or "")
+    return connection.read_csv(path, **csv_settings(path, separator))
+
+
+def csv_settings(path: Path, separator: str | None) -> dict[str, Any]:
+    """Return how a CSV file is read: empty cells are missing, and all rows say the types."""
+    delimiter = separator or _separator(path)
+    return {
+        "header": True,
+        "skip": 0,
+        "sample_size": -1,
+        "nullstr": [""],
+        "auto_type_candidates": TYPES,
+        "delim": delimiter,
+    }
 
 
 def _separator(path: Path) -> str:
@@ -145,14 +122,25 @@ def _separator(path: Path) -> str:
 
 @contextmanager
 def _engine(path: Path) -> Iterator[Any]:
-    """Open DuckDB in memory, and turn what it says of a broken file into one sentence."""
-    import duckdb
+    """Open DuckDB in memory for a file."""
     import ibis
 
     connection = ibis.duckdb.connect()
     try:
-        connection.raw_sql("SET preserve_insertion_order = true")
-        yield connection
+        with told(path):
+            connection.raw_sql("SET preserve_insertion_order = true")
+            yield connection
+    finally:
+        connection.disconnect()
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn what DuckDB says of a broken file into one sentence."""
+    import duckdb
+
+    try:
+        yield
     except duckdb.Error as error:
         said = str(error)
         if "utf-8" in said.lower() or "utf8" in said.lower():
@@ -161,11 +149,9 @@ def _engine(path: Path) -> Iterator[Any]:
         raise DataError(
             f"{path}: cannot be read ({first}): export it again, or say source.separator if it is a CSV file"
         ) from error
-    finally:
-        connection.disconnect()
 
 
-def _database(connection: Any, path: Path, table: str) -> pd.DataFrame:
+def _database(connection: Any, path: Path, table: str) -> Any:
     quoted = str(path).replace("'", "''")
     connection.raw_sql(f"ATTACH '{quoted}' AS given (READ_ONLY)")
     there = [
@@ -174,10 +160,10 @@ def _database(connection: Any, path: Path, table: str) -> pd.DataFrame:
     ]
     if table not in there:
         raise DataError(f"{path}: has no table {table!r}{nearest(table, there)}; there are {', '.join(sorted(there)) or 'none'}")
-    return _plain(connection.table(table, database=("given", "main")))
+    return connection.table(table, database=("given", "main"))
 
 
-def _plain(expression: Any) -> pd.DataFrame:
+def whole(expression: Any) -> pd.DataFrame:
     """Fetch a whole table; ids and labels that are numbers stay numbers, dates become datetimes."""
     frame: pd.DataFrame = expression.execute()
     for name, kind in expression.schema().items():
@@ -240,73 +226,3 @@ def _places(frame: pd.DataFrame, join: Join, further: pd.DataFrame) -> tuple[tup
 
 def _near(name: str, frame: pd.DataFrame) -> str:
     return nearest(name, frame.columns, otherwise=f"; it has {', '.join(map(str, frame.columns))}")
-
-
-def write_quarantine(frame: pd.DataFrame, path: Path) -> None:
-    """Write the rows that were left out, with their reasons; the file is there whole or not at all."""
-    write_table(frame, path)
-
-
-def write_table(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV; the file is there whole or not at all.
-
-    Raises:
-        DataError: the folder cannot be made or written to.
-    """
-    _whole(path, lambda temporary: frame.to_csv(temporary, index=False))
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write a text; the file is there whole or not at all.
-
-    Raises:
-        DataError: the folder cannot be made or written to.
-    """
-
-    def write(temporary: Path) -> None:
-        temporary.write_text(text, encoding="utf-8")
-
-    _whole(path, write)
-
-
-def write_bytes(content: bytes, path: Path) -> None:
-    """Write a file; it is there whole or not at all.
-
-    Raises:
-        DataError: the folder cannot be made or written to.
-    """
-
-    def write(temporary: Path) -> None:
-        temporary.write_bytes(content)
-
-    _whole(path, write)
-
-
-def read_text(path: Path) -> str:
-    """Return a file's text.
-
-    Raises:
-        DataError: there is no such file, or it is no text.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'it is no UTF-8 text'}); name another file"
-        ) from error
-
-
-def _whole(path: Path, write: Callable[[Path], None]) -> None:
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        temporary = Path(name)
-        write(temporary)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise DataError(f"{path}: cannot be written ({error.strerror or error}): choose another folder, or make room") from error
