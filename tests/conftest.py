@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 
 ROOT = Path(__file__).parents[1]
+os.environ["COLUMNS"] = "200"  # Rich asks once, when it is first imported: what tests read must not depend on the terminal
 ROOMS: Final = {"winrates": "winrates", "effect": "effects", "trial": "trials"}
 OWN_PLANS: Final = {
     "winrates": {},

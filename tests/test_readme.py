@@ -70,7 +70,8 @@ def test_a_command_of_the_readme_ends_well(command: str, desk: Path, request: py
         words = [sys.executable, "-m", *words]
     done = subprocess.run([*words], cwd=desk, env=env, capture_output=True, text=True, timeout=300, check=False)
 
-    assert done.returncode in ((0, 1) if "experiments/" in command else (0,)), done.stdout + done.stderr
+    honest = "experiments/" in command or words[-2:][0] == "design"  # a statement that breaks, a design that finds too little
+    assert done.returncode in ((0, 1) if honest else (0,)), done.stdout + done.stderr
     assert "Traceback" not in done.stderr
 
 
