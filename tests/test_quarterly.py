@@ -76,7 +76,7 @@ def edition(*chapters: Chapter) -> Edition:
     none = claiming.record(())
     return Edition(
         "A report", "2023Q4", "", "2024-01-01T10:00:00Z", chapters, (), none, none, none, quarterly.calibration(none),
-        decisions(chapters), pd.DataFrame(columns=["name", "statement", "verdict", "says", "run"]),
+        decisions(chapters), pd.DataFrame(columns=["name", "statement", "verdict", "says", "run"]), pd.DataFrame(columns=["method"]),
     )  # fmt: skip
 
 
@@ -129,6 +129,8 @@ def test_the_page_the_record_and_the_ledger_agree(report: Callable[..., Result],
     kept = tracking.recorded(tracking.open_store(tmp_path / "mlruns"), "small")
 
     assert len(due) == 6
+    assert "Calibration cards of the methods used here" in text
+    assert "no experiment about it is recorded here" in text
     assert (
         f"{(due['verdict'] == 'confirmed').sum()} of {due['verdict'].isin(['confirmed', 'broken']).sum()} claims about 2024Q1 came true"
         in text

@@ -153,6 +153,7 @@ class Edition:
         calibration: how often claims came true (see `claims.calibration`).
         decisions: at most three, the best founded first.
         experiments: what is known of our own methods: one row each, with name, statement, verdict, says, run.
+        cards: calibration cards of the methods used here: one row a method and what was asked of it, as people read them.
     """
 
     title: str
@@ -167,6 +168,7 @@ class Edition:
     calibration: pd.DataFrame
     decisions: tuple[Decision, ...]
     experiments: pd.DataFrame
+    cards: pd.DataFrame
 
     def of(self, topic: Topic) -> list[Chapter]:
         """Return the chapters of a kind."""

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
-from whywin import catalogue, claiming, config, report, runner, sources, tracking
+from whywin import cards, catalogue, claiming, config, report, runner, sources, tracking
 from whywin.claims import calibration, record
 from whywin.deciding import decisions, ends, move
 from whywin.editions import Chapter, Decision, Edition, Topic
@@ -148,6 +148,7 @@ def edition(settings: Quarterly, quarter: Quarter, *, store_root: Path, port: in
         calibration=calibration(ledger[ledger["due"] <= end]),
         decisions=decisions(told, moves),
         experiments=_experiments(store),
+        cards=_cards(store, told),
     )
 
 
@@ -248,6 +249,22 @@ def _experiments(store: tracking.Store) -> pd.DataFrame:
         for run in reversed(runs)
     }
     return pd.DataFrame(rows.values(), columns=["name", "statement", "verdict", "says", "run"])
+
+
+def _cards(store: tracking.Store, chapters: Sequence[Chapter]) -> pd.DataFrame:
+    """Return what recorded experiments found of each method that the chapters use; a method without any has a row that says so."""
+    used = {(chapter.topic, str(label)) for chapter in chapters for label in chapter.estimates["method"].unique()}
+    frames = []
+    for card in cards.cards(store):
+        if (card.kind, card.method) not in used:
+            continue
+        found = cards.as_read(card.numbers) if len(card.numbers) else pd.DataFrame()
+        if not len(found):
+            said = "; ".join(f"{run.name}: {run.tags.get('verdict', '')}" for run in card.experiments)
+            found = pd.DataFrame({"asked": [said or "no experiment about it is recorded here"]})
+        frames.append(found.assign(method=card.method))
+    table = pd.concat(frames, ignore_index=True).fillna("") if frames else pd.DataFrame(columns=["method"])
+    return table[["method", *(name for name in table.columns if name != "method")]]
 
 
 def write(

@@ -49,6 +49,7 @@ def quarterly_page(edition: Edition) -> str:
         calibration=_calibration(edition.calibration),
         data=_data(edition),
         experiments=_experiments(edition.experiments),
+        cards=view_of(edition.cards, "Calibration cards of the methods used here") if len(edition.cards) else None,
         grades=GRADES,
         wording=WORDING,
     )
