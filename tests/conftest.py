@@ -12,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 os.environ["COLUMNS"] = "200"  # Rich asks once, when it is first imported: what tests read must not depend on the terminal
-os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")  # tests run side by side already: further processes would only wait for one another
+os.environ.setdefault(
+    "LOKY_MAX_CPU_COUNT", "1"
+)  # tests run side by side already: further processes would only wait for one another
 ROOMS: Final = {"winrates": "winrates", "effect": "effects", "trial": "trials"}
 OWN_PLANS: Final = {
     "winrates": {},
