@@ -21,6 +21,13 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 COMMANDS = [line for language, text in BLOCKS if language == "sh" for line in text.splitlines()]
 NEEDS_DATA = ("skygeni", "ibm")
+LONG = (
+    "segments.yaml",
+    "target_trial.yaml",
+    "experiments/noise",
+    "experiments/confounding",
+    *NEEDS_DATA,
+)  # ten seconds to a minute each
 
 
 def blocks(language: str) -> list[str]:
@@ -60,7 +67,14 @@ def test_make_knows_its_commands(command: str) -> None:
     subprocess.run([*shlex.split(command), "-n"], cwd=ROOT, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith(("whywin ", "python ", "cp "))])
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(line, marks=[pytest.mark.slow] if any(name in line for name in LONG) else [])
+        for line in COMMANDS
+        if line.startswith(("whywin ", "python ", "cp "))
+    ],
+)
 def test_a_command_of_the_readme_ends_well(command: str, desk: Path, request: pytest.FixtureRequest) -> None:
     """A reader who copies the command gets no error: the exit code is 0 or, where a check may fail honestly, 1."""
     real = any(name in command for name in NEEDS_DATA)

@@ -183,6 +183,7 @@ def test_settings_are_held_to_their_bounds() -> None:
     assert len(caught.value.faults) == 2
 
 
+@pytest.mark.slow
 def test_it_is_the_textbook_model(deals: pd.DataFrame) -> None:
     """PyMC's own distributions, independent normal effects and one row a deal give the same posterior, within Monte Carlo error."""
     import arviz as az

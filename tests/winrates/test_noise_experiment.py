@@ -38,6 +38,7 @@ def test_the_verdict_holds_at_95_of_100_and_breaks_at_94(noise: ModuleType) -> N
     assert not noise.verdict(rows(94, 100))[0]
 
 
+@pytest.mark.slow
 def test_worlds_are_answered_alike_by_one_process_or_two(noise: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows depend on the settings alone; one arm is quiet and the other, with differences twice the usual, is not."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "experiments"), os.environ.get("PYTHONPATH", "")]))

@@ -106,6 +106,7 @@ def test_without_selection_the_comparison_at_the_landmark_is_unbiased() -> None:
     assert abs(np.mean(errors)) < 4 * _standard_error(errors)
 
 
+@pytest.mark.slow
 def test_without_selection_the_plain_comparison_still_misleads() -> None:
     """Called deals lived to the landmark, and deals that live are the engaged ones: immortal time flatters the call."""
     plain, landmark = [], []
@@ -119,6 +120,7 @@ def test_without_selection_the_plain_comparison_still_misleads() -> None:
     assert np.mean(plain) > np.mean(landmark) + 4 * _standard_error(list(np.subtract(plain, landmark)))
 
 
+@pytest.mark.slow
 def test_selection_misleads_and_weighting_by_the_chance_of_a_call_mends_it() -> None:
     """Managers who pick promising deals flatter the call; what they react to is in the table, so it can be undone."""
     naive, weighted = [], []
