@@ -8,6 +8,7 @@ import pandas as pd
 from annotated_types import Ge, Gt, doc
 from scipy.stats import binom, chisquare
 
+from whywin.fanning import values
 from whywin.settings import check_settings
 from whywin.stats.streams import stream
 
@@ -44,10 +45,9 @@ class Calibration:
 
 def simulate(settings: Calibration) -> pd.DataFrame:
     """Return one row a data set and quantity: the truth's rank among the draws (0 to 1), the engine, and its k-hat."""
-    from joblib import Parallel, delayed
-
-    batches = [range(start, settings.datasets, settings.processes) for start in range(settings.processes)]
-    found = Parallel(n_jobs=settings.processes)(delayed(_batch)(settings, batch) for batch in batches)
+    found = values(
+        _dataset, [(settings, number) for number in range(settings.datasets)], what="data sets", usual=settings.processes
+    )
     rows = [row for batch in found for row in batch]
     return pd.DataFrame(rows).sort_values(["dataset", "quantity"], ignore_index=True)
 
@@ -72,10 +72,6 @@ def verdict(table: pd.DataFrame) -> tuple[bool, str]:
         f"The fast engine was trusted in {100 * fast:.0f} % of the data sets (median k-hat {sets['khat'].median():.2f}), NUTS in the rest."
     )
     return least * 3 * len(ranks) > SURE, says
-
-
-def _batch(settings: Calibration, numbers: range) -> list[dict[str, object]]:
-    return [row for number in numbers for row in _dataset(settings, number)]
 
 
 def _cells(rng: np.random.Generator) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from annotated_types import Ge, Gt, Lt, MinLen, doc
 from whywin.deals.contract import Contract
 from whywin.deals.read import as_known_on, keep_contract
 from whywin.experiment import conduct
+from whywin.fanning import values
 from whywin.stats.interval_score import share_of
 from whywin.stats.streams import stream
 from whywin.winrates.forecast import belongs, forecast
@@ -42,10 +43,8 @@ class Claims:
 
 def simulated(settings: Claims) -> pd.DataFrame:
     """Return one row a claim: drift, world, segment, low, high, found, held."""
-    from joblib import Parallel, delayed
-
     jobs = list(product(settings.drifts, range(settings.worlds)))
-    found = Parallel(n_jobs=settings.processes)(delayed(claimed)(settings, drift, world) for drift, world in jobs)
+    found = values(claimed, [(settings, drift, world) for drift, world in jobs], what="worlds", usual=settings.processes)
     return pd.DataFrame([row for rows in found for row in rows])
 
 

@@ -1,7 +1,6 @@
 """Does matching find the truth where managers choose the deals, and does its interval say how sure it is?"""
 
 import math
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -11,6 +10,7 @@ import pandas as pd
 from annotated_types import Ge, doc
 from scipy import special  # as a module: pickle finds a function of it under any name that it has
 
+from whywin.fanning import values
 from whywin.settings import check_settings
 from whywin.stats.proportions import wilson
 from whywin.stats.streams import stream
@@ -43,13 +43,10 @@ class Confounding:
 
 def simulate(settings: Confounding) -> pd.DataFrame:
     """Return one row a world, estimand and method: the truth, the estimate and whether its interval covers; in points."""
-    from joblib import Parallel, delayed
-
     truth = true_effects(settings)
     jobs = [("managers choose", number) for number in range(settings.worlds)]
     jobs += [("lost deals die young", number) for number in range(settings.markets)]
-    batches = [jobs[start :: settings.processes] for start in range(settings.processes)]
-    answered = Parallel(n_jobs=settings.processes)(delayed(_answered)(settings, truth, batch) for batch in batches)
+    answered = values(_answered, [(settings, truth, [job]) for job in jobs], what="worlds", usual=settings.processes)
     rows = [row for batch in answered for row in batch]
     return pd.DataFrame(rows).sort_values(
         ["kind", "world", "estimand", "method"], ascending=[False, True, True, True], ignore_index=True
@@ -102,7 +99,6 @@ def true_effects(settings: Confounding) -> dict[str, float]:
 
 
 def _answered(settings: Confounding, truth: Mapping[str, float], jobs: list[tuple[str, int]]) -> list[dict[str, object]]:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     rows: list[dict[str, object]] = []
     for kind, number in jobs:
         rows += _world(settings, truth, number) if kind == "managers choose" else _market(settings, number)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from annotated_types import Ge, Gt, Lt, doc
 
+from whywin.fanning import values
 from whywin.settings import check_settings
 from whywin.stats.streams import stream
 
@@ -42,11 +43,8 @@ class Decomposition:
 
 def simulate(settings: Decomposition) -> pd.DataFrame:
     """Return one row an arm, a world and a quantity: how many of its intervals held the truth, their widths and errors."""
-    from joblib import Parallel, delayed
-
     jobs = [(arm, number) for arm in ARMS for number in range(settings.worlds)]
-    batches = [jobs[start :: settings.processes] for start in range(settings.processes)]
-    answered = Parallel(n_jobs=settings.processes)(delayed(_answered)(settings, batch) for batch in batches)
+    answered = values(_answered, [(settings, [job]) for job in jobs], what="worlds", usual=settings.processes)
     table = pd.DataFrame([row for batch in answered for row in batch])
     grouped = table.groupby(["arm", "quantity", "world"], sort=False)
     held = grouped.agg(

@@ -1,7 +1,6 @@
 """Do the adjusting methods' intervals cover, and does a check say so where a straight line in logits is not enough?"""
 
 import math
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -11,6 +10,7 @@ import pandas as pd
 from annotated_types import Ge, doc
 from scipy import special  # as a module: pickle finds a function of it under any name that it has
 
+from whywin.fanning import values
 from whywin.settings import check_settings
 from whywin.stats.proportions import wilson
 from whywin.stats.streams import stream
@@ -51,12 +51,9 @@ class EffectCoverage:
 
 def simulate(settings: EffectCoverage) -> pd.DataFrame:
     """Return one row a world, estimand and method: truth, estimate, interval (points), and whether a check trusts the method."""
-    from joblib import Parallel, delayed
-
     truths = {kind: true_effects(settings, kind) for kind in KINDS}
     jobs = [(kind, number) for kind in KINDS for number in range(settings.worlds)]
-    batches = [jobs[start :: settings.processes] for start in range(settings.processes)]
-    answered = Parallel(n_jobs=settings.processes)(delayed(_answered)(settings, truths, batch) for batch in batches)
+    answered = values(_answered, [(settings, truths, [job]) for job in jobs], what="worlds", usual=settings.processes)
     rows = [row for batch in answered for row in batch]
     return pd.DataFrame(rows).sort_values(
         ["kind", "world", "estimand", "method"], ascending=[False, True, True, True], ignore_index=True
@@ -123,7 +120,6 @@ def true_effects(settings: EffectCoverage, kind: str) -> dict[str, float]:
 def _answered(
     settings: EffectCoverage, truths: Mapping[str, Mapping[str, float]], jobs: list[tuple[str, int]]
 ) -> list[dict[str, object]]:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     return [row for kind, number in jobs for row in _world(settings, truths[kind], kind, number)]
 
 

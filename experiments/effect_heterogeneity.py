@@ -1,7 +1,6 @@
 """Do effects by segment cover, are differences found where there are some and only there, and are rules worth what they are said to be?"""
 
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 from annotated_types import Ge, doc
 
+from whywin.fanning import values
 from whywin.settings import check_settings
 from whywin.stats.proportions import wilson
 from whywin.stats.streams import stream
@@ -50,11 +50,9 @@ class EffectHeterogeneity:
 
 def simulate(settings: EffectHeterogeneity) -> pd.DataFrame:
     """Return one row a world, method and quantity: truth, estimate and interval (points), and what was claimed."""
-    from joblib import Parallel, delayed
-
     jobs = [(kind, number) for kind in KINDS for number in range(settings.worlds)]
-    batches = [jobs[start :: settings.processes] for start in range(settings.processes)]
-    answered = Parallel(n_jobs=settings.processes)(delayed(_answered)(settings, batch) for batch in batches)
+    truths = {kind: true_effects(settings, kind) for kind in KINDS}
+    answered = values(_answered, [(settings, truths, [job]) for job in jobs], what="worlds", usual=settings.processes)
     rows = [row for batch in answered for row in batch]
     return pd.DataFrame(rows).sort_values(["kind", "world", "method", "quantity", "segment"], ignore_index=True)
 
@@ -117,9 +115,9 @@ def true_effects(settings: EffectHeterogeneity, kind: str) -> dict[str, float]:
     return found
 
 
-def _answered(settings: EffectHeterogeneity, jobs: list[tuple[str, int]]) -> list[dict[str, object]]:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    truths = {kind: true_effects(settings, kind) for kind in KINDS}
+def _answered(
+    settings: EffectHeterogeneity, truths: dict[str, dict[str, float]], jobs: list[tuple[str, int]]
+) -> list[dict[str, object]]:
     return [row for kind, number in jobs for row in _world(settings, truths[kind], kind, number)]
 
 

@@ -1,7 +1,6 @@
 """Does matching in risk sets keep immortal time out where deals are treated as they go on, and does its interval say how sure it is?"""
 
 import math
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -11,6 +10,7 @@ import pandas as pd
 from annotated_types import Ge, Gt, doc
 from scipy import special  # as a module: pickle finds a function of it under any name that it has
 
+from whywin.fanning import values
 from whywin.settings import check_settings
 from whywin.stats.proportions import wilson
 from whywin.stats.streams import stream
@@ -48,11 +48,10 @@ class ImmortalTime:
 
 def simulate(settings: ImmortalTime) -> pd.DataFrame:
     """Return one row a world and method: the truth, the estimate and whether its interval covers; in points."""
-    from joblib import Parallel, delayed
-
     truth = true_effects(settings)
-    batches = [range(start, settings.worlds, settings.processes) for start in range(settings.processes)]
-    answered = Parallel(n_jobs=settings.processes)(delayed(_answered)(settings, truth, batch) for batch in batches)
+    answered = values(
+        _answered, [(settings, truth, [number]) for number in range(settings.worlds)], what="worlds", usual=settings.processes
+    )
     rows = [row for batch in answered for row in batch]
     return pd.DataFrame(rows).sort_values(["world", "method"], ignore_index=True)
 
@@ -117,8 +116,7 @@ def true_effects(settings: ImmortalTime) -> dict[str, float]:
     return {"now": float(crowd["gain_now"].mean()), "at all": float(crowd["gain"].mean())}
 
 
-def _answered(settings: ImmortalTime, truth: Mapping[str, float], worlds: range) -> list[dict[str, object]]:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+def _answered(settings: ImmortalTime, truth: Mapping[str, float], worlds: range | list[int]) -> list[dict[str, object]]:
     return [row for number in worlds for row in _world(settings, truth, number)]
 
 

@@ -1,7 +1,6 @@
 """Do the intervals cover, however deals are matched, and on the overlap?"""
 
 import math
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -11,6 +10,7 @@ import pandas as pd
 from annotated_types import Ge, doc
 from scipy import special  # as a module: pickle finds a function of it under any name that it has
 
+from whywin.fanning import values
 from whywin.settings import check_settings
 from whywin.stats.proportions import wilson
 from whywin.stats.streams import stream
@@ -42,11 +42,10 @@ class MatchingCoverage:
 
 def simulate(settings: MatchingCoverage) -> pd.DataFrame:
     """Return one row a world and way: truth, estimate and interval, in points."""
-    from joblib import Parallel, delayed
-
     truths = true_effects(settings)
-    batches = [range(start, settings.worlds, settings.processes) for start in range(settings.processes)]
-    answered = Parallel(n_jobs=settings.processes)(delayed(_answered)(settings, truths, batch) for batch in batches)
+    answered = values(
+        _answered, [(settings, truths, [number]) for number in range(settings.worlds)], what="worlds", usual=settings.processes
+    )
     rows = [row for batch in answered for row in batch]
     return pd.DataFrame(rows).sort_values(["world", "way"], ignore_index=True)
 
@@ -112,8 +111,7 @@ def ways() -> dict[str, tuple[str, Any]]:
     }
 
 
-def _answered(settings: MatchingCoverage, truths: Mapping[str, float], worlds: range) -> list[dict[str, object]]:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+def _answered(settings: MatchingCoverage, truths: Mapping[str, float], worlds: range | list[int]) -> list[dict[str, object]]:
     return [row for number in worlds for row in _world(settings, truths, number)]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from annotated_types import Ge, Gt, doc
 
+from whywin.fanning import values
 from whywin.settings import check_settings
 from whywin.stats.proportions import wilson
 from whywin.stats.streams import stream
@@ -45,10 +46,9 @@ class Maturity:
 
 def simulate(settings: Maturity) -> pd.DataFrame:
     """Return one row a world and day: the forecast of the latest cohort, how it ended, and where among the draws that was."""
-    from joblib import Parallel, delayed
-
-    batches = [range(start, settings.worlds, settings.processes) for start in range(settings.processes)]
-    answered = Parallel(n_jobs=settings.processes)(delayed(_answered)(settings, batch) for batch in batches)
+    answered = values(
+        _answered, [(settings, [number]) for number in range(settings.worlds)], what="worlds", usual=settings.processes
+    )
     rows = pd.concat([rows for batch in answered for rows in batch])
     return rows.sort_values(["world", "age"], ignore_index=True)
 
@@ -76,7 +76,7 @@ def _share(table: pd.DataFrame, covered: pd.Series) -> tuple[float, float]:
     return float(by_world.mean()), float(by_world.std(ddof=1) / np.sqrt(len(by_world)))
 
 
-def _answered(settings: Maturity, worlds: range) -> list[pd.DataFrame]:
+def _answered(settings: Maturity, worlds: range | list[int]) -> list[pd.DataFrame]:
     return [_world(settings, number) for number in worlds]
 
 

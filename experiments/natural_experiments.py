@@ -1,7 +1,6 @@
 """Do instruments, thresholds and differences in differences say how sure they are, and do their checks raise few false alarms?"""
 
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 from annotated_types import Ge, Gt, doc
 
+from whywin.fanning import values
 from whywin.settings import check_settings
 from whywin.stats.proportions import wilson
 from whywin.stats.streams import stream
@@ -41,10 +41,9 @@ class NaturalExperiments:
 
 def simulate(settings: NaturalExperiments) -> pd.DataFrame:
     """Return one row a world and answer (truth, estimate, interval) or check (whether it passed), in points."""
-    from joblib import Parallel, delayed
-
-    batches = [range(start, settings.worlds, settings.processes) for start in range(settings.processes)]
-    answered = Parallel(n_jobs=settings.processes)(delayed(_answered)(settings, batch) for batch in batches)
+    answered = values(
+        _answered, [(settings, [number]) for number in range(settings.worlds)], what="worlds", usual=settings.processes
+    )
     rows = [row for batch in answered for row in batch]
     return pd.DataFrame(rows).sort_values(["world", "kind", "name"], ignore_index=True)
 
@@ -71,8 +70,7 @@ def _besides(part: pd.DataFrame) -> str:
     return f", median error {gap.median():+.2f} points, median half-width {((part['high'] - part['low']) / 2).median():.1f}"
 
 
-def _answered(settings: NaturalExperiments, numbers: range) -> list[dict[str, object]]:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+def _answered(settings: NaturalExperiments, numbers: range | list[int]) -> list[dict[str, object]]:
     return [{"world": number, **row} for number in numbers for row in _world(settings, number)]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from annotated_types import Ge, Gt, Lt, doc
 
+from whywin.fanning import values
 from whywin.settings import check_settings
 from whywin.stats.proportions import wilson
 from whywin.stats.streams import stream
@@ -42,11 +43,8 @@ class Noise:
 
 def simulate(settings: Noise) -> pd.DataFrame:
     """Return one row a world: how many segments were named, how many rightly, and how sure the model was of the surest."""
-    from joblib import Parallel, delayed
-
     jobs = [(arm, number) for arm in (NULL, REAL) for number in range(settings.worlds)]
-    batches = [jobs[start :: settings.processes] for start in range(settings.processes)]
-    answered = Parallel(n_jobs=settings.processes)(delayed(_answered)(settings, batch) for batch in batches)
+    answered = values(_answered, [(settings, [job]) for job in jobs], what="worlds", usual=settings.processes)
     rows = [row for batch in answered for row in batch]
     return pd.DataFrame(rows).sort_values(["arm", "world"], ascending=[False, True], ignore_index=True)
 

@@ -1,6 +1,5 @@
 """Do the checks that refute stay silent where an answer is right, and speak where it is wrong?"""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
@@ -23,6 +22,7 @@ from whywin.effects.methods.matching import Matching
 from whywin.effects.methods.weighting import Weighting
 from whywin.effects.question import Effect
 from whywin.evidence import Answered, Evidence
+from whywin.fanning import values
 from whywin.settings import check_settings
 from whywin.stats.proportions import wilson
 from whywin.stats.streams import stream
@@ -87,12 +87,9 @@ class Narrow(Weighting):
 
 def simulate(settings: Refuters) -> pd.DataFrame:
     """Return one row a world, method and check: whether it failed."""
-    from joblib import Parallel, delayed
-
     jobs = [(kind, number) for kind in RIGHT for number in range(settings.worlds // len(RIGHT))]
     jobs += [(kind, number) for kind in WRONG for number in range(settings.wrong_worlds)]
-    batches = [jobs[start :: settings.processes] for start in range(settings.processes)]
-    answered = Parallel(n_jobs=settings.processes)(delayed(_answered)(settings, batch) for batch in batches)
+    answered = values(_answered, [(settings, [job]) for job in jobs], what="worlds", usual=settings.processes)
     rows = [row for batch in answered for row in batch]
     return pd.DataFrame(rows).sort_values(["kind", "world", "check", "method"], ignore_index=True)
 
@@ -141,7 +138,6 @@ def made(deals: int, rng: np.random.Generator, *, bend: float = 0.0, hidden: flo
 
 
 def _answered(settings: Refuters, jobs: list[tuple[str, int]]) -> list[dict[str, object]]:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     return [row for kind, number in jobs for row in _world(settings, kind, number)]
 
 

@@ -14,6 +14,7 @@ from scipy import special  # as a module: pickle finds a function of it under an
 
 from whywin.effects.question import Effect
 from whywin.errors import DataError
+from whywin.fanning import values
 from whywin.settings import check_settings
 from whywin.stats.streams import stream
 
@@ -70,14 +71,11 @@ class Asked:
 
 def simulate(settings: WithinStudy) -> pd.DataFrame:
     """Return one row a study and method: how far off it is on average, how often it covers, and how often a check doubts it."""
-    from joblib import Parallel, delayed
-
     folder()
     counts = {study: {"ihdp": settings.ihdp, "acic": settings.acic}.get(study, 1) for study in STUDIES}
     counts |= {study: settings.ibm for study in STUDIES if study.startswith("ibm")}
     jobs = [(study, number) for study, count in counts.items() for number in range(count)]
-    batches = [jobs[start :: settings.processes] for start in range(settings.processes)]
-    answered = Parallel(n_jobs=settings.processes)(delayed(_answered)(settings, batch) for batch in batches)
+    answered = values(_answered, [(settings, [job]) for job in jobs], what="studies", usual=settings.processes)
     return summary(pd.DataFrame([row for batch in answered for row in batch]))
 
 
@@ -264,7 +262,6 @@ def methods(settings: WithinStudy, study: str) -> dict[str, Any]:
 
 
 def _answered(settings: WithinStudy, jobs: list[tuple[str, int]]) -> list[dict[str, object]]:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     return [row for study, number in jobs for row in _run(settings, study, number)]
 
 

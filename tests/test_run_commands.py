@@ -57,7 +57,7 @@ def test_too_many_plans_are_refused_with_the_way_out(whywin: Callable[..., Resul
 
 def test_several_configs_are_swept_together(whywin: Callable[..., Result]) -> None:
     """`whywin sweep` takes plans and sweeps, and shows them in one curve."""
-    done = whywin("sweep", "plan.yaml", "sweep.yaml", "--processes", 1)
+    done = whywin("sweep", "plan.yaml", "sweep.yaml", "--workers", 1)
 
     assert done.exit_code == 0, done.output
     assert "Over 3 specifications" in done.stdout

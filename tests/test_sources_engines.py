@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from hashlib import md5
 from pathlib import Path
 from signal import SIGINT
 from time import sleep
@@ -23,10 +24,12 @@ from typer.testing import CliRunner
 
 from whywin.cli import app
 from whywin.config import plan_of
-from whywin.deals.need import Cells
+from whywin.deals.engine_sample import Draw
+from whywin.deals.need import Cells, Columns
 from whywin.errors import DataError
 from whywin.plan import Database, File, Plan, Source, Spark
 from whywin.runner import kept
+from whywin.sources import keep_there
 from whywin.studies import Run, study
 from whywin.worlds.market import Market, simulate
 
@@ -176,6 +179,23 @@ def test_cells_are_counted_where_the_deals_are(source: Source, expected: Run):
 
     pd.testing.assert_frame_equal(found, need.sample(expected.deals.table), rtol=1e-12)
     assert not {"deal_id", "product", "stage", "executive_call"} & set(deals.table.columns)
+
+
+@pytest.mark.parametrize(
+    "source", [name for name in ENGINES if "in place" in name or name in {"postgres", "spark"}], indirect=True
+)
+def test_every_engine_draws_the_same_sample(source: Source, folder: Path):
+    """Ids and seed decide who is drawn, not the engine nor the order in which it keeps the deals."""
+    made = Draw(1000, 7)
+    ids = pd.read_csv(folder / "deals.csv")["deal_id"]
+    expected = sorted(ids, key=lambda text: md5(f"{made.seed}:{text}".encode(), usedforsecurity=False).hexdigest())[
+        : made.at_most
+    ]
+
+    deals, _ = keep_there(replace(source, at_most=made.at_most), plan(source).deals, [Columns(("deal_id",))], (), made.seed)
+
+    assert sorted(deals.table["deal_id"]) == sorted(expected)
+    assert deals.remarks[0].name == "sample"
 
 
 ADDRESS = "postgres://reader:${DEALS_PASSWORD}@127.0.0.1:1/deals"

@@ -1,4 +1,4 @@
-"""Sweeps as they are run: parents, children, failures, and numbers that no number of processes changes."""
+"""Sweeps as they are run: parents, children, failures, and numbers that no number of workers changes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 
 from whywin import rerunning, runner, sweeping, tracking
 from whywin.errors import ConfigError, TrackingError
+from whywin.fanning import Fan
 
 PLAN = """name: rates
 question: {kind: winrates, segments: [region]}
@@ -30,9 +31,9 @@ def config(tmp_path: Path) -> Callable[[str], Path]:
     return write
 
 
-def swept(path: Path, store_root: Path, processes: int = 1) -> sweeping.Swept:
+def swept(path: Path, store_root: Path, workers: int = 1) -> sweeping.Swept:
     """Run a sweep."""
-    return sweeping.sweep([path], store_root=store_root, port=5000, processes=processes)
+    return sweeping.sweep([path], store_root=store_root, port=5000, fan=Fan(workers))
 
 
 def test_a_sweep_is_a_parent_with_a_run_for_each_plan(config: Callable[[str], Path], store_root: Path) -> None:
@@ -55,10 +56,10 @@ def test_a_sweep_is_a_parent_with_a_run_for_each_plan(config: Callable[[str], Pa
     assert one.run_id[:8] in done.page.read_text(encoding="utf-8")
 
 
-def test_the_number_of_processes_changes_no_number(config: Callable[[str], Path], store_root: Path) -> None:
-    """One process and two give the same estimates to the last bit, and so does the plan alone."""
+def test_the_number_of_workers_changes_no_number(config: Callable[[str], Path], store_root: Path) -> None:
+    """One worker and two give the same estimates to the last bit, and so does the plan alone."""
     path = config("{question.level: [0.5, 0.9], question.segments: [[region]]}")
-    one, two = (swept(path, store_root, processes) for processes in (1, 2))
+    one, two = (swept(path, store_root, workers) for workers in (1, 2))
 
     assert [s.estimates for s in one.curve.all] == [s.estimates for s in two.curve.all]
     assert rerunning.rerun("rates-01", store_root=store_root, port=5000).identical

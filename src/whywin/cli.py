@@ -1,4 +1,4 @@
-"""The command line: arguments in, exit code out. 0 sound · 1 a check failed · 2 could not run."""
+"""The command line: arguments in, exit code out. 0 sound · 1 a check failed · 2 could not run · 130 interrupted."""
 
 import shutil
 import sys
@@ -8,9 +8,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from whywin.commands import claims, reports, runs, trials
-from whywin.commands.options import PORT, STORE, Overrides, Port, Quiet, StoreFolder, Verbose, mending
+from whywin.commands.options import (
+    ENGINE,
+    INTERRUPTED,
+    PORT,
+    STORE,
+    Engine,
+    Overrides,
+    Port,
+    Quiet,
+    Scheduler,
+    StoreFolder,
+    Verbose,
+    Workers,
+    fan_of,
+    mending,
+)
 
 if TYPE_CHECKING:  # everything is imported by the command that needs it, so that --help answers at once
+    from whywin.fanning import Fan
     from whywin.runner import Finished
 
 app = typer.Typer(
@@ -53,24 +69,34 @@ def run(
     quiet: Quiet = False,
     verbose: Verbose = False,
     most: Annotated[int, typer.Option(min=1, help="The largest number of plans that a `sweep:` may make.")] = 100,
+    workers: Workers = None,
+    engine: Engine = ENGINE,
+    scheduler: Scheduler = "",
 ) -> None:
     """Answer the question of each config, record the run, and draw its page."""
-    codes = [_run(path, overrides or [], store, port, quiet=quiet, verbose=verbose, most=most) for path in configs]
+    with mending():
+        fan = fan_of(workers, engine, scheduler)
+    codes = [_run(path, overrides or [], store, port, fan=fan, quiet=quiet, verbose=verbose, most=most) for path in configs]
     raise typer.Exit(max(codes))
 
 
-def _run(path: Path, overrides: list[str], store: Path, port: int, *, quiet: bool, verbose: bool, most: int = 100) -> int:
+def _run(
+    path: Path, overrides: list[str], store: Path, port: int, *, fan: "Fan", quiet: bool, verbose: bool, most: int = 100
+) -> int:
     try:
         with mending():
             from whywin.config import has_sweep
+            from whywin.fanning import fanned_by
             from whywin.runner import execute
             from whywin.terminal import progress
 
             if has_sweep(path, overrides):
-                return runs.run_sweep([path], overrides, store, port, processes=None, most=most, quiet=quiet)
-            with progress(quiet=quiet) as notify:
+                return runs.run_sweep([path], overrides, store, port, fan=fan, most=most, quiet=quiet)
+            with progress(quiet=quiet) as notify, fanned_by(fan, notify):
                 finished = execute(path, overrides, store_root=store, port=port, notify=notify)
     except typer.Exit as ended:
+        if ended.exit_code == INTERRUPTED:
+            raise
         return int(ended.exit_code)
     _show(finished, store, quiet=quiet, verbose=verbose)
     return 0 if finished.run.sound else 1
@@ -197,7 +223,8 @@ def demo(store: StoreFolder = STORE, port: Port = PORT, quiet: Quiet = False, ve
         from whywin.runner import demonstration
 
         paths = demonstration()
-    codes = [_run(path, [], store, port, quiet=quiet, verbose=verbose) for path in paths]
+        fan = fan_of(None, ENGINE, "")
+    codes = [_run(path, [], store, port, fan=fan, quiet=quiet, verbose=verbose) for path in paths]
     from whywin.terminal import OUT
 
     OUT.print(f"\nThree runs are recorded. Look into them with: {_program()} ui", markup=False, highlight=False)

@@ -1,7 +1,7 @@
 """The driver of the scripts under ``experiments/``: statements about our own methods, put to the test.
 
 An experiment is a settings dataclass, a statement, a simulation that gives one table, and a verdict on that table.
-It is driven by a config and recorded like every other run. Exit code: 0 the statement held, 1 it broke, 2 it could not run.
+It is driven by a config and recorded like every other run. Exit code: 0 the statement held, 1 it broke, 2 it could not run, 130 interrupted.
 """
 
 import inspect
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import pandas as pd
 import typer
@@ -18,7 +18,8 @@ import typer
 from whywin import config, tracking
 from whywin.cards import ABOUT, EXPERIMENT, spoken_of
 from whywin.errors import WhywinError
-from whywin.terminal import OUT, show_faults, table_of
+from whywin.fanning import Fan, fanned_by
+from whywin.terminal import OUT, progress, show_faults, show_interrupted, table_of
 
 Simulate = Callable[[Any], pd.DataFrame]
 Verdict = Callable[[pd.DataFrame], tuple[bool, str]]
@@ -43,13 +44,25 @@ def conduct(owner: type, statement: str, simulate: Simulate, verdict: Verdict, a
         config_file: Annotated[Path, typer.Argument(metavar="CONFIG")] = Path(f"configs/experiments/{name}.yaml"),
         overrides: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a setting")] = None,
         store: Annotated[Path, typer.Option(envvar="WHYWIN_STORE", help="the MLflow store")] = Path("mlruns"),
+        workers: Annotated[
+            int | None, typer.Option(min=1, help="worlds at the same time; the config's number if not given")
+        ] = None,
+        engine: Annotated[str, typer.Option(metavar="processes|dask", help="of this machine, or a Dask cluster")] = "processes",
+        scheduler: Annotated[str, typer.Option(metavar="ADDRESS", help="with --engine dask, the cluster's scheduler")] = "",
     ) -> None:
         try:
+            fan = Fan(workers, cast("Any", engine), scheduler)
             settings: Any = config.load_settings(config_file, owner, overrides or ())
-            ended.append(0 if _recorded(name, settings, statement, simulate, verdict, store) else 1)
+            with progress(quiet=False) as notify, fanned_by(fan, notify):
+                notify(f"simulating {name}")
+                held = _recorded(name, settings, statement, simulate, verdict, store)
+            ended.append(0 if held else 1)
         except WhywinError as error:
             show_faults(error)
             ended.append(2)
+        except KeyboardInterrupt:
+            show_interrupted()
+            ended.append(130)
 
     app(args=sys.argv[1:] if arguments is None else arguments, standalone_mode=False)
     return ended[0] if ended else 0

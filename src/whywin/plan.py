@@ -19,6 +19,15 @@ from whywin.worlds.knobs import Market
 Replacements = Mapping[str, Mapping[str, str]]
 PASSWORD: Final = re.compile(r"://[^/@:]*:(?P<password>.*)@|[?&;](?:password|pwd|token|secret)=(?P<other>[^&;]*)", re.IGNORECASE)
 VARIABLE_ONLY: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+AT_MOST: Final = 200_000  # deals whose effect, with every check that refits it, is told in minutes and 2 GB
+AtMost = Annotated[
+    int | None,
+    Ge(1_000),
+    doc(
+        "of deals in place, the effect of an intervention is told from so many at most, drawn at random by the plan's seed and the deals' "
+        "ids; null for all of them; win rates and trials are told from all deals whatever it says"
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -52,9 +61,11 @@ class File:
     counts: Annotated[
         Path | None, doc("a folder that keeps counts between runs of deals in place: only months that changed are counted anew")
     ] = None
+    at_most: AtMost = AT_MOST
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be done to deals that stay in their file."""
+        """Refuse settings that break their own rules, and what cannot be done to deals that stay in their file."""
+        check_settings(self)
         further = [name for name in ("replace", "join", "interventions") if getattr(self, name)]
         if self.in_place and further:
             raise ConfigError(
@@ -62,6 +73,8 @@ class File:
             )
         if self.counts is not None and not self.in_place:
             raise ConfigError("counts: are kept of deals that stay in the file; set in_place: true too")
+        if self.at_most != AT_MOST and not self.in_place:
+            raise ConfigError("at_most: deals are drawn where they stay in the file; set in_place: true too")
 
 
 @dataclass(frozen=True)
@@ -84,6 +97,7 @@ class Database:
     counts: Annotated[Path | None, doc("a folder that keeps counts between runs: only months that changed are counted anew")] = (
         None
     )
+    at_most: AtMost = AT_MOST
 
     def __post_init__(self) -> None:
         """Refuse settings that break their own rules, and a password that is written out."""
@@ -103,6 +117,11 @@ class Spark:
     counts: Annotated[Path | None, doc("a folder that keeps counts between runs: only months that changed are counted anew")] = (
         None
     )
+    at_most: AtMost = AT_MOST
+
+    def __post_init__(self) -> None:
+        """Refuse settings that break their own rules."""
+        check_settings(self)
 
 
 Source = File | Simulated | Database | Spark

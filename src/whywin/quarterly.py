@@ -12,13 +12,17 @@ from whywin.claims import calibration, record
 from whywin.deciding import decisions, ends, move
 from whywin.editions import Chapter, Decision, Edition, Topic
 from whywin.errors import ClaimError, ConfigError, TrackingError, WhywinError
+from whywin.fanning import Fan
 from whywin.foresight import Answer, claimed, latest_day
+from whywin.many_runs import Job, run_many
 from whywin.plan import Plan
 from whywin.quarters import Part, Quarter, Quarterly, Wanted
+from whywin.registering import held_to_register
 from whywin.stats.streams import stream
 from whywin.tracking import Recorded
 
 Notify = Callable[[str], None]
+EVERY: Final = Fan()
 TAG: Final = "quarter"
 EXPERIMENT: Final = "whywin-reports"
 _MOST: Final = 50  # runs of a plan that are looked through for the quarter's
@@ -42,39 +46,54 @@ class Written:
 
 
 def go_through(
-    settings: Quarterly, quarters: Sequence[Quarter], *, store_root: Path, port: int, notify: Notify = lambda _: None
+    settings: Quarterly,
+    quarters: Sequence[Quarter],
+    *,
+    store_root: Path,
+    port: int,
+    fan: Fan = EVERY,
+    notify: Notify = lambda _: None,
 ) -> list[str]:
     """Run the plans as of the end of each quarter, score the claims that are due then, and make those of the next.
+
+    Args:
+        settings: the report's config.
+        quarters: of which, the last one last.
+        store_root: the folder of the record.
+        port: of the MLflow UI, for links.
+        fan: over what the plans go; over as many processes as there are processors when not given.
+        notify: called with a few words before each step, and as plans finish.
 
     Returns:
         What could not be done, one sentence each.
     """
-    from joblib import Parallel, delayed
-
-    tracking.open_store(store_root, notify=notify)  # made once, before several processes write to it
+    tracking.open_store(store_root, notify=notify)  # a store that cannot be written to is told before anything is run
     # A plan that no quarter changes says the same of each: it is run once, for the last.
     jobs = [(quarter, part) for quarter in quarters for part in settings.plans if part.set or quarter == quarters[-1]]
     notify(f"running {len(jobs)} plans")
-    ran = Parallel(n_jobs=-1)(delayed(_ran)(part, quarter, store_root, port) for quarter, part in jobs)
+    tasks = [_job(part, quarter) for quarter, part in jobs]
+    ended = sorted(
+        run_many(tasks, fan=fan, store_root=store_root, port=port, register=True, notify=notify), key=lambda one: one.number
+    )
     faults = [
-        f"{quarter}: {part.plan.stem}: {fault}" for (quarter, part), (_, said) in zip(jobs, ran, strict=True) for fault in said
+        f"{quarter}: {part.plan.stem}: {fault}" for (quarter, part), one in zip(jobs, ended, strict=True) for fault in one.failure
     ]
     for quarter in quarters:
         notify(f"{quarter}: scoring and making claims")
         claiming.score(None, store_root=store_root, until=quarter.end)
-        for (of, part), (run, _) in zip(jobs, ran, strict=True):
-            if of == quarter and run:
-                faults += [f"{quarter}: {part.plan.stem}: {fault}" for fault in _claim(part, run, quarter, store_root)]
+        for (of, part), one in zip(jobs, ended, strict=True):
+            if of == quarter and one.finished:
+                made = _claim(part, one.finished.run_id, quarter, store_root)
+                faults += [f"{quarter}: {part.plan.stem}: {fault}" for fault in made]
     return faults
 
 
-def _ran(part: Part, quarter: Quarter, store_root: Path, port: int) -> tuple[str, tuple[str, ...]]:
-    """Run a plan as of a quarter; return the run's identifier, or nothing and the faults."""
+def _job(part: Part, quarter: Quarter) -> Job:
     changes = [*(quarter.filled(text) for text in part.set), f"track.tags.{TAG}={quarter}"]
-    try:
-        return runner.execute(part.plan, changes, store_root=store_root, port=port).run_id, ()
-    except WhywinError as error:
-        return "", error.faults
+    tags = {"config": str(part.plan)}
+    return Job(
+        lambda: held_to_register(config.load_plan(part.plan, changes), part.plan), tags, runner.command_of(part.plan, changes)
+    )
 
 
 def _claim(part: Part, run: str, quarter: Quarter, store_root: Path) -> Iterator[str]:

@@ -55,8 +55,14 @@ def execute(
         TrackingError: the record of runs cannot be opened or written.
     """
     plan = held_to_register(config.load_plan(path, overrides), path)
-    repeat = shlex.join(["whywin", "run", str(path), *(part for text in overrides for part in ("--set", text))])
-    return carry_out(plan, repeat=repeat, tags={"config": str(path)}, store_root=store_root, port=port, notify=notify)
+    return carry_out(
+        plan, repeat=command_of(path, overrides), tags={"config": str(path)}, store_root=store_root, port=port, notify=notify
+    )
+
+
+def command_of(path: Path, overrides: Sequence[str]) -> str:
+    """Return the command that runs a config with these changes."""
+    return shlex.join(["whywin", "run", str(path), *(part for text in overrides for part in ("--set", text))])
 
 
 def carry_out(
@@ -68,6 +74,7 @@ def carry_out(
     repeat: str = "",
     register: bool = True,
     given: tuple[Deals, sources.Table] | None = None,
+    answered: Callable[[], Run] | None = None,
     notify: Notify = lambda _: None,
 ) -> Finished:
     """Run one plan from its data to its recorded page.
@@ -80,6 +87,7 @@ def carry_out(
         repeat: the command that repeats it, shown on the page; `whywin rerun` when not given.
         register: whether a model that it fits becomes the newest of the plan's name.
         given: the plan's deals where they were read already.
+        answered: gives the plan's evidence where it was answered elsewhere, or raises what went wrong there.
         notify: called with a few words before each step.
 
     Raises:
@@ -94,7 +102,7 @@ def carry_out(
     with tracking.recording(
         store, name=plan.name, experiment=plan.track.experiment, tags=marks, params=config.flat(plan), plan_text=plan_text
     ) as record:
-        run = _studied(plan, record, given, notify)
+        run = _studied(record, answered or (lambda: answer(plan, given, notify)))
         notify("drawing the page")
         made = {"Run": record.run_id, "Made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"}
         made |= ({"Commit": record.commit} if record.commit else {}) | dict(record.links(port))
@@ -119,13 +127,25 @@ def computing_in(threads: int | None) -> Iterator[None]:
         yield
 
 
-def _studied(plan: Plan, record: tracking.Recording, given: tuple[Deals, sources.Table] | None, notify: Notify) -> Run:
+def _studied(record: tracking.Recording, answered: Callable[[], Run]) -> Run:
     try:
-        deals, table = given or kept(plan, notify)
+        return answered()
     except ContractError as refused:
         record.attach("quarantine.csv", refused.quarantine.to_csv(index=False))
         raise
+
+
+def answer(plan: Plan, given: tuple[Deals, sources.Table] | None = None, notify: Notify = lambda _: None) -> Run:
+    """Answer a plan from its data, and draw and record nothing."""
+    deals, table = given or kept(plan, notify)
     return study(plan, deals, truth=table.truth, notify=notify)
+
+
+def answer_alone(plan: Plan) -> Run:
+    """Answer a plan as one of many: in one thread, and with nothing left in it that is bound to this process."""
+    with computing_in(1):
+        run = answer(plan)
+    return replace(run, deals=replace(run.deals, counts=None, there=None))
 
 
 def kept(plan: Plan, notify: Notify = lambda _: None) -> tuple[Deals, sources.Table]:
@@ -136,7 +156,9 @@ def kept(plan: Plan, notify: Notify = lambda _: None) -> tuple[Deals, sources.Ta
     if sources.stays(plan.source):
         document = config.document_of(plan)
         mentioned = texts_in([document[part] for part in ("question", "methods", "checks")])
-        return sources.keep_there(plan.source, plan.deals, needs(plan), sorted(mentioned))
+        # counts and sums by rep leave the engine for the others, and these are exact
+        seed = plan.seed if kind_of(plan.question) == "effect" else None
+        return sources.keep_there(plan.source, plan.deals, needs(plan), sorted(mentioned), seed)
     table = sources.read(plan.source, plan.deals)
     notify("holding the deals to their contract")
     return keep_contract(table.frame, plan.deals), table

@@ -107,7 +107,7 @@ def study(
     for name, checker in _checkers(plan).items():
         notify(f"checking {name}")
         judged.append(_checked(plan, name, checker, answers, kept))
-    checks = [check for found in judged for check in found.checks]
+    checks = [*kept.remarks, *(check for found in judged for check in found.checks)]
     wording = catalogue.wording(catalogue.kind_of(plan.question))
     run_checks = tuple(check for check in checks if not check.method)
     evidence, grades = {}, {}
@@ -156,8 +156,8 @@ def _answers(plan: Plan, deals: Deals, notify: Callable[[str], None]) -> tuple[A
         need = method.need(plan.question)
         if need not in samples:
             samples[need] = deals.sample(need)
-        sample = samples[need]
-        evidence = method.answer(plan.question, sample.copy(), stream(plan.seed, label)).signed(label)
+        sample = samples[need]  # shared: pandas copies what a method writes to
+        evidence = method.answer(plan.question, sample.copy(deep=False), stream(plan.seed, label)).signed(label)
         answers.append(Answered(label, method, sample, evidence))
     return tuple(answers)
 

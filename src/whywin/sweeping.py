@@ -1,8 +1,8 @@
 """The shell around sweeps: every combination of a config's choices is a run of its own, and their curve is the parent of them."""
 
-import os
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +11,15 @@ from typing import Final
 from whywin import config, runner, tracking
 from whywin.catalogue import kind_of
 from whywin.config import Combination, Sweep
-from whywin.errors import WhywinError
+from whywin.fanning import Fan
+from whywin.many_runs import Job, run_many
 from whywin.registering import held_to_register
 from whywin.report.specification import Curve, Specification, curve_of, sentence, table
 from whywin.report.specification_page import sweep_figures, sweep_page
 from whywin.studies import Run
 
 Notify = Callable[[str], None]
+EVERY: Final = Fan()
 MOST: Final = 100  # plans of a sweep, unless more are allowed
 KIND: Final = "sweep"
 OF: Final = "sweep.of"  # the tag of a plan's run that is part of a sweep: the sweep's run
@@ -53,34 +55,31 @@ def sweep(
     *,
     store_root: Path,
     port: int,
-    processes: int | None = None,
+    fan: Fan = EVERY,
     most: int = MOST,
     notify: Notify = lambda _: None,
 ) -> Swept:
-    """Run every plan of one config or several, side by side in processes, and record them below one parent.
+    """Run every plan of one config or several, side by side, and record them below one parent.
 
     A plan that fails, fails its own run only, and the table of specifications says why. Every plan starts from its own seed and
-    computes in one thread, so that the numbers do not depend on the number of processes.
+    computes in one thread, so that the numbers do not depend on the number of workers. Workers answer, and need no record; what
+    they found is drawn and recorded here, plan by plan, so that a sweep that is interrupted leaves whole runs.
 
     Args:
         paths: the configs.
         overrides: changes to each of them.
         store_root: the folder of the record.
         port: of the MLflow UI, for links.
-        processes: how many plans run at the same time; as many as there are processors when not given.
+        fan: over what the plans go; over as many processes as there are processors when not given.
         most: the largest number of plans.
         notify: called with a few words as plans finish.
 
     Raises:
-        ConfigError: a config makes no plans, or too many; every fault at once.
+        ConfigError: a config makes no plans, or too many, every fault at once; or a cluster cannot be reached.
         TrackingError: the record of runs cannot be opened or written.
     """
-    from joblib import Parallel, delayed
-
     found = config.load_sweep(paths, overrides, most=most)
     store = tracking.open_store(store_root, notify=notify)
-    total = len(found.combinations)
-    workers = min(processes or os.cpu_count() or 1, total)
     with tracking.recording(
         store,
         name=found.name,
@@ -89,12 +88,8 @@ def sweep(
         params=_params(found),
         plan_text=found.text,
     ) as record:
-        notify(f"{total} plans, {workers} at a time")
-        jobs = (delayed(_ran)(one, number, record.run_id, store_root, port) for number, one in enumerate(found.combinations, 1))
-        done: list[Specification] = []
-        for one in Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered")(jobs):
-            done.append(one)
-            notify(f"{len(done)} of {total} plans are done")
+        notify(f"running {len(found.combinations)} plans")
+        done = _ran(found.combinations, fan, record.run_id, store_root, port, notify)
         curve = curve_of(found.name, found.description, sorted(done, key=lambda one: one.number))
         notify("drawing the page")
         command = ["whywin", "sweep" if len(paths) > 1 else "run", *map(str, paths)]
@@ -119,27 +114,29 @@ def _links(record: tracking.Recording, port: int) -> dict[str, str]:
     return {label.replace("Methods", "Plans"): link for label, link in record.links(port).items()}
 
 
-def _ran(one: Combination, number: int, parent: str, store_root: Path, port: int) -> Specification:
-    """Run one plan below the parent; whatever goes wrong in it is told in its specification."""
-    tags = {
-        _PARENT: parent,
-        OF: parent,
-        "config": str(one.path),
-        **{f"{CHOICE}{key}": words for key, words in one.choices.items()},
-    }
-    name = f"{one.plan.name}-{number:02d}"
-    try:
-        plan = replace(held_to_register(one.plan, one.path), name=name)
-        with runner.computing_in(1):
-            return _specification(
-                number, one.choices, runner.carry_out(plan, tags=tags, store_root=store_root, port=port, register=False)
-            )
-    except WhywinError as error:
-        failure = "; ".join(error.faults)
-    except Exception as error:  # noqa: BLE001 - a bug in one plan is in its run, with its traceback, and is no reason to lose the others
-        failure = f"{type(error).__name__}: {error}"
-    run, link = _failed(name, parent, store_root, port)
-    return Specification(number, one.choices, run=run, link=link, failure=failure)
+def _ran(
+    combinations: Sequence[Combination], fan: Fan, parent: str, store_root: Path, port: int, notify: Notify
+) -> Iterator[Specification]:
+    """Run the plans below the parent; whatever goes wrong in one is told in its specification."""
+    jobs = [_job(number, one, parent) for number, one in enumerate(combinations, 1)]
+    with closing(run_many(jobs, fan=fan, store_root=store_root, port=port, register=False, notify=notify)) as found:
+        for ended in found:
+            number, one = ended.number + 1, combinations[ended.number]
+            if ended.finished is not None:
+                yield _specification(number, one.choices, ended.finished)
+            else:
+                run, link = _failed(_name(number, one), parent, store_root, port)
+                yield Specification(number, one.choices, run=run, link=link, failure="; ".join(ended.failure))
+
+
+def _job(number: int, one: Combination, parent: str) -> Job:
+    choices = {f"{CHOICE}{key}": words for key, words in one.choices.items()}
+    tags = {_PARENT: parent, OF: parent, "config": str(one.path), **choices}
+    return Job(lambda: replace(held_to_register(one.plan, one.path), name=_name(number, one)), tags)
+
+
+def _name(number: int, one: Combination) -> str:
+    return f"{one.plan.name}-{number:02d}"
 
 
 def _failed(name: str, parent: str, store_root: Path, port: int) -> tuple[str, str]:

@@ -50,6 +50,15 @@ def show_faults(error: WhywinError) -> None:
         ERR.print(f"  {fault}", markup=False, highlight=False, soft_wrap=True)
 
 
+def show_interrupted() -> None:
+    """Say on stderr that Ctrl-C ended the command, and what is left of it."""
+    ERR.print(
+        "Interrupted: runs that were finished are recorded whole, the others are marked as failed or not recorded.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
 def show_run(run: Run, *, verbose: bool) -> None:
     """Print a run's answer, its main estimates and its failed checks to stdout."""
     OUT.print(f"\n[bold]{escape(run.answer)}[/bold]", highlight=False)

@@ -153,6 +153,7 @@ def test_a_mistake_is_told_with_line_key_rule_and_way_out(text: str, parts: tupl
         pytest.param("name: a\x00\n", ("plan.yaml", "special characters"), id="a NUL"),
         pytest.param("name: &a [*a]\n", ("plan.yaml",), id="an alias within itself"),  # RecursionError
         pytest.param("name: " + "[" * 3000 + "]" * 3000, ("plan.yaml", "deep"), id="3,000 lists deep"),  # likewise
+        pytest.param("name: " + "[" * 101 + "]" * 101, ("plan.yaml", "deep"), id="101 lists deep"),  # within Python's limit
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_sentence(text: str | bytes, parts: tuple[str, ...], faults_of: Found) -> None:

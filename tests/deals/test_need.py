@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from whywin.deals.derived import derivable, period_span, with_derived
+from whywin.deals.labels import texts
 from whywin.deals.need import Cells, Columns
 
 TABLE = pd.DataFrame(
@@ -110,3 +111,31 @@ def test_periods_that_follow_one_another_are_named_by_their_ends() -> None:
     assert period_span(("2023Q3", "2023Q4"), "quarter") == "2023Q3, 2023Q4"
     assert period_span(("2023Q1", "2023Q2", "2023Q4"), "quarter") == "2023Q1, 2023Q2, 2023Q4"
     assert period_span(("a", "b", "c"), "quarter") == "a, b, c"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.Series(["b", "a", None, "b"], index=[3, 1, 1, 0]),
+        pd.Series([10, 9, 10, 2]),
+        pd.Series([1.0, np.nan, 2.0, 1.0]),
+        pd.Series(pd.Categorical(["b", "a", None, "b"], categories=["z", "b", "a"])),
+    ],
+)
+def test_texts_are_what_pandas_makes_of_them(values: pd.Series):
+    """Held as codes, the texts of a column are those of `astype(str)`, in order of the alphabet, and a missing one is missing."""
+    found = texts(values)
+
+    assert found.cat.categories.tolist() == sorted(values.dropna().astype(str).unique())
+    pd.testing.assert_series_equal(found.astype(str), values.astype(str))
+
+
+def test_periods_of_many_deals_are_codes(monkeypatch: pytest.MonkeyPatch):
+    """In a large table a derived period has the same labels, held once."""
+    plain = with_derived(TABLE, ["created_quarter"])["created_quarter"]
+    monkeypatch.setattr("whywin.deals.derived.LARGE", 2)
+
+    found = with_derived(TABLE, ["created_quarter"])["created_quarter"]
+
+    assert isinstance(found.dtype, pd.CategoricalDtype)
+    pd.testing.assert_series_equal(found.astype("string"), plain)

@@ -27,7 +27,8 @@ def test_the_worlds_are_what_they_say(script: SimpleNamespace) -> None:
 def test_a_small_run_of_heterogeneity_has_its_rows(script: SimpleNamespace) -> None:
     """One world of each kind: effects and segments by the forest, the mean effect and, without differences, the gain by the policy."""
     settings = script.EffectHeterogeneity(worlds=2, posteriors=0, deals=600, processes=1)
-    table = pd.DataFrame(script._answered(settings, [(kind, 0) for kind in script.KINDS]))
+    truths = {kind: script.true_effects(settings, kind) for kind in script.KINDS}
+    table = pd.DataFrame(script._answered(settings, truths, [(kind, 0) for kind in script.KINDS]))
     sizes = table.groupby(["kind", "method"]).size()
 
     assert (sizes["alike", "forest"], sizes["differing", "forest"]) == (7, 7)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from whywin.commands.options import PORT, STORE, Overrides, Port, StoreFolder, mending
+from whywin.commands.options import ENGINE, PORT, STORE, Engine, Overrides, Port, Scheduler, StoreFolder, Workers, fan_of, mending
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,6 +24,9 @@ def report(
     to: Annotated[Path | None, typer.Option(help="Write the page to this HTML file too, and the PDF beside it.")] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Make a PDF of it too; needs the extra whywin[pdf].")] = False,
     overrides: Overrides = None,
+    workers: Workers = None,
+    engine: Engine = ENGINE,
+    scheduler: Scheduler = "",
     store: StoreFolder = STORE,
     port: Port = PORT,
 ) -> None:
@@ -32,16 +35,20 @@ def report(
         from whywin import quarterly
         from whywin.config import load_report
         from whywin.errors import ConfigError
+        from whywin.fanning import Fan
         from whywin.quarters import Quarter
         from whywin.terminal import ERR, OUT, progress
 
+        fan = fan_of(workers, engine, scheduler)
+        if not run and fan != Fan():
+            raise ConfigError("--workers, --engine, --scheduler: say how plans are run; add --run, or leave them out")
         settings = load_report(config_file, overrides or [])
         named = [quarter] if quarter else list(settings.quarters)
         if not named:
             raise ConfigError("quarter: missing; say which, such as --quarter 2024Q1, or list quarters in the config")
         quarters = [Quarter.of(one) for one in named]
         with progress(quiet=False) as notify:
-            faults = quarterly.go_through(settings, quarters, store_root=store, port=port, notify=notify) if run else []
+            faults = quarterly.go_through(settings, quarters, store_root=store, port=port, fan=fan, notify=notify) if run else []
             made = quarterly.write(settings, quarters[-1], to=to, pdf=pdf, store_root=store, port=port, notify=notify)
         for fault in faults:
             ERR.print(f"could not be done: {fault}", markup=False, highlight=False, soft_wrap=True)

@@ -5,12 +5,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from whywin.commands.options import PORT, STORE, Overrides, Port, Quiet, StoreFolder, mending
+from whywin.commands.options import (
+    ENGINE,
+    PORT,
+    STORE,
+    Engine,
+    Overrides,
+    Port,
+    Quiet,
+    Scheduler,
+    StoreFolder,
+    Workers,
+    fan_of,
+    mending,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from whywin.cards import Card
+    from whywin.fanning import Fan
 
 
 def add_to(app: typer.Typer) -> None:
@@ -49,6 +63,9 @@ def _narrow(estimates: "pd.DataFrame", labels: list[str]) -> "pd.DataFrame":
 
 def rerun(
     reference: Annotated[str, typer.Argument(metavar="RUN", help="A run id, its beginning, or the name of a plan.")],
+    workers: Workers = None,
+    engine: Engine = ENGINE,
+    scheduler: Scheduler = "",
     store: StoreFolder = STORE,
     port: Port = PORT,
     quiet: Quiet = False,
@@ -56,9 +73,11 @@ def rerun(
     """Repeat a run from what was recorded; exit 0 when every number is the same to the last bit, 1 when not."""
     with mending():
         from whywin import rerunning
+        from whywin.fanning import fanned_by
         from whywin.terminal import OUT, progress, table_of
 
-        with progress(quiet=quiet) as notify:
+        fan = fan_of(workers, engine, scheduler)
+        with progress(quiet=quiet) as notify, fanned_by(fan, notify):
             done = rerunning.rerun(reference, store_root=store, port=port, notify=notify)
     OUT.print(f"{done.original.run_id[:8]} ({done.original.name}): {done.says}", markup=False, highlight=False, soft_wrap=True)
     if not quiet:
@@ -113,21 +132,21 @@ def _show_cards(found: "tuple[Card, ...]") -> None:
 def sweep(
     configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="YAML files of plans, with `sweep:` or without.")],
     overrides: Overrides = None,
-    processes: Annotated[
-        int | None, typer.Option(min=1, help="Plans that run at the same time; as many as processors when not given.")
-    ] = None,
+    workers: Workers = None,
+    engine: Engine = ENGINE,
+    scheduler: Scheduler = "",
     most: Annotated[int, typer.Option(min=1, help="The largest number of plans.")] = 100,
     store: StoreFolder = STORE,
     port: Port = PORT,
     quiet: Quiet = False,
 ) -> None:
     """Run every combination of the choices in one config or several, and draw how the answer depends on them."""
-    raise typer.Exit(run_sweep(configs, overrides or [], store, port, processes=processes, most=most, quiet=quiet))
+    with mending():
+        fan = fan_of(workers, engine, scheduler)
+    raise typer.Exit(run_sweep(configs, overrides or [], store, port, fan=fan, most=most, quiet=quiet))
 
 
-def run_sweep(
-    configs: list[Path], overrides: list[str], store: Path, port: int, *, processes: int | None, most: int, quiet: bool
-) -> int:
+def run_sweep(configs: list[Path], overrides: list[str], store: Path, port: int, *, fan: "Fan", most: int, quiet: bool) -> int:
     """Run a sweep, show it, and return the exit code: 0 all sound, 1 a check or a plan failed, 2 nothing could be run."""
     with mending():
         from whywin import sweeping
@@ -135,7 +154,7 @@ def run_sweep(
         from whywin.terminal import OUT, progress, table_of
 
         with progress(quiet=quiet) as notify:
-            done = sweeping.sweep(configs, overrides, store_root=store, port=port, processes=processes, most=most, notify=notify)
+            done = sweeping.sweep(configs, overrides, store_root=store, port=port, fan=fan, most=most, notify=notify)
     OUT.print(done.says, markup=False, highlight=False, soft_wrap=True)
     if not quiet:
         OUT.print(table_of(as_read(done.curve), title="Specifications, the lowest estimate first"))

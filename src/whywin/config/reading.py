@@ -10,6 +10,7 @@ from whywin.config.document import Document, Key, dotted
 from whywin.errors import ConfigError, nearest
 
 MOST_NODES: Final = 50_000  # a file that grows beyond this by its aliases is not meant to be read
+DEEPEST: Final = 100  # levels within one another; Python's own limit is set by whichever library was imported
 
 
 def read_document(path: Path) -> Document:
@@ -143,6 +144,8 @@ class _Reader:
         self._nodes += 1
         if self._nodes > MOST_NODES:
             raise ConfigError(f"{self._path}: holds more than {MOST_NODES:,} values; are its aliases nested?")
+        if len(key) > DEEPEST:
+            raise RecursionError
         self._document.places.setdefault(key, f"{self._path}:{node.start_mark.line + 1}")
         if isinstance(node, yaml.MappingNode):
             return dict(self._pairs(node, key))

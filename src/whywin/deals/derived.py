@@ -7,6 +7,7 @@ from typing import Final
 import pandas as pd
 
 PERIODS: Final = {"week": "W", "month": "M", "quarter": "Q", "year": "Y"}
+LARGE: Final = 1_000_000  # deals from which on texts are held as codes with a list of them
 DERIVED: Final = {f"{date}_{grain}": (date, code) for date in ("created", "closed") for grain, code in PERIODS.items()}
 
 
@@ -35,7 +36,10 @@ def with_derived(table: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
         else:
             date, code = DERIVED[name]
             dates = table[date]
-            added[name] = dates.dt.to_period(code).astype("string").where(dates.notna())
+            codes, periods = pd.factorize(dates.dt.to_period(code))  # each period is made a text once, not that of each deal
+            named = pd.Index([str(period) for period in periods], dtype="str")
+            known = pd.Series(pd.Categorical.from_codes(codes, categories=named), index=table.index)
+            added[name] = known if len(table) > LARGE else known.astype("string")
     return table.assign(**added)
 
 

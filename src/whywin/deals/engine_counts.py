@@ -113,8 +113,8 @@ def merged(parts: pd.DataFrame, need: Cells) -> pd.DataFrame:
 
 def edges_in(need: Cells, table: pd.DataFrame) -> dict[str, tuple[float, ...]]:
     """Return where the bands of a need meet, from the closed deals of a table in memory: what `Cells.sample` cuts at."""
-    closed = table[table["won"].notna()]
-    return {name: edges_of(closed[name], need.bands) for name in need.banded}
+    closed = table["won"].notna()
+    return {name: edges_of(table.loc[closed, name], need.bands) for name in need.banded}
 
 
 def _banded(column: Any, edges: tuple[float, ...]) -> Any:

@@ -38,9 +38,17 @@ def fetched(kept: Any, wanted: Iterable[str], *, by_id: bool, compact: bool) -> 
             for name, values in zip(batch.schema.names, batch.columns, strict=True):
                 columns[name].add(values)
     found = {name: columns.pop(name).whole() for name in list(columns)}
-    return pd.DataFrame(
-        {name: named_periods(found[name], name) if name in made and not compact else found[name] for name in found}
-    )
+    _given_back()
+    for name in made if not compact else ():
+        found[name] = named_periods(found[name], name)
+    return pd.DataFrame(found, copy=False)  # a copy of ten million rows would be the most that is ever held
+
+
+def _given_back() -> None:
+    """Give back what Arrow keeps of the batches for the next ones: hundreds of megabytes after ten million rows."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
 
 
 class _Column:

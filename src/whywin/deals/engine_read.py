@@ -7,9 +7,11 @@ from typing import Any, Final
 import pandas as pd
 
 from whywin.deals.contract import Contract, ContractError
+from whywin.deals.derived import LARGE
 from whywin.deals.engine_counts import cells_there, edges_in, keys, merged
 from whywin.deals.engine_fetch import fetched
 from whywin.deals.engine_quality import any_of, audited, quality_there
+from whywin.deals.engine_sample import Draw, drawn
 from whywin.deals.fingerprints import fingerprint_there
 from whywin.deals.in_engine import NO, OWN, Breach, breaches, understood
 from whywin.deals.need import Cells
@@ -17,7 +19,6 @@ from whywin.deals.table import Deals
 from whywin.errors import DataError, nearest
 
 MOST_QUARANTINED: Final = 10_000  # bad rows that leave the engine
-LARGE: Final = 1_000_000  # deals from which texts are held as numbers with a list of their labels
 EXAMPLES: Final = 3
 REPEATED: Final = f"{OWN}repeated"
 
@@ -32,11 +33,13 @@ class Wanted:
         names: columns, derived ones too; names that are none are passed over.
         by_id: deals come in the order of their ids; otherwise in the order of the source, which must have one.
         count: how cells are counted; anew each time when not given.
+        draw: brings a random sample of the deals, and not all of them.
     """
 
     names: tuple[str, ...]
     by_id: bool = True
     count: Count | None = None
+    draw: Draw | None = None
 
 
 def keep_contract_there(raw: Any, contract: Contract, wanted: Wanted) -> Deals:
@@ -68,8 +71,12 @@ def keep_contract_there(raw: Any, contract: Contract, wanted: Wanted) -> Deals:
     if not int(kept["won"].count().to_pandas()):
         raise DataError("no deal is closed: a win rate needs deals that were won or lost; look at deals.won and deals.lost")
     quality = quality_there(judged, found, audit, contract, copies)
-    rows = fetched(kept, wanted.names, by_id=wanted.by_id or not unique, compact=audit["rows"] > LARGE)
-    return Deals(rows, quality, quarantine, fingerprint_there(kept), _counts(kept, rows, wanted.count))
+    taken, remarks = (kept, ()) if wanted.draw is None else drawn(kept, wanted.draw)
+    # a sample is asked for once: every further query would draw it again
+    compact = audit["rows"] > LARGE and not remarks
+    rows = fetched(taken, wanted.names, by_id=wanted.by_id or not unique, compact=compact)
+    counts = None if remarks else _counts(kept, rows, wanted.count)
+    return Deals(rows, quality, quarantine, fingerprint_there(kept), counts, remarks, kept)
 
 
 def _once(raw: Any, contract: Contract) -> tuple[Any, int]:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from whywin.deals.derived import with_derived
+from whywin.deals.derived import sources_of, with_derived
 from whywin.errors import QuestionError
 
 SMALL: Final = 100  # a band's edge below this is written with its decimals
@@ -25,8 +25,14 @@ class Columns:
 
     def sample(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the needed part of a deal table with a fresh 0…n-1 index."""
-        rows = table[table["won"].notna()] if self.closed_only else table
-        return with_derived(rows, self.names)[list(dict.fromkeys(self.names))].reset_index(drop=True)
+        names = list(dict.fromkeys(self.names))
+        rows = table[
+            list(dict.fromkeys(own for name in names for own in sources_of(name, table.columns)))
+        ]  # no others are copied
+        closed = table["won"].notna()
+        if self.closed_only and not closed.all():
+            rows = rows[closed]
+        return with_derived(rows, names)[names].reset_index(drop=True)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -37,6 +39,8 @@ class Deals:
             an engine has no order) and ``reasons`` in front.
         fingerprint: of the kept table's content: the same for the same rows from every engine, in any order.
         counts: counts cells where the deals are, or returns None for cells that it cannot count; not given for deals in memory.
+        remarks: what must be known of how the deals came, such as that `table` is a sample of them; on the page they are checks of the run.
+        there: all the deals that keep the contract, as an Ibis table of their engine; not given for deals in memory.
     """
 
     table: pd.DataFrame
@@ -44,6 +48,8 @@ class Deals:
     quarantine: pd.DataFrame
     fingerprint: str
     counts: Callable[[Cells], pd.DataFrame | None] | None = None
+    remarks: tuple[Check, ...] = ()
+    there: Any = None
 
     def sample(self, need: Need) -> pd.DataFrame:
         """Return what a method or a check said it needs, counted where the deals are when that is possible."""
@@ -51,4 +57,10 @@ class Deals:
             found = self.counts(need)
             if found is not None:
                 return found
-        return need.sample(self.table)
+        return need.sample(self._closed if getattr(need, "closed_only", True) else self.table)
+
+    @cached_property
+    def _closed(self) -> pd.DataFrame:
+        """The closed deals, taken out once: samples of them then share their columns."""
+        closed = self.table["won"].notna()
+        return self.table if closed.all() else self.table[closed]

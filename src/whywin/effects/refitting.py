@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from os import cpu_count
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from scipy.stats import t as student
 
+from whywin import fanning
 from whywin.effects.identification import identified
 from whywin.effects.question import Effect
 from whywin.errors import QuestionError
@@ -29,7 +29,7 @@ Changed = Callable[[Effect, pd.DataFrame, np.random.Generator], tuple[Effect, pd
 
 FEW: Final = 6  # most refits of a method that learns by machine
 FEWEST: Final = 3  # refits, or halvings, below which their spread says nothing
-WORKERS: Final = 4
+WORKERS: Final = 4  # at the same time, where nobody said how many
 SMALLEST: Final = 1e-4  # p-values below it are not told apart
 LARGE: Final = 20_000  # deals from which on a dear refit is worth a process of its own
 
@@ -99,13 +99,12 @@ def each(
     work: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], *, by: Literal["turns", "threads", "processes"]
 ) -> list[Any]:
     """Return what a function makes of each task, in order: one at a time, or several, each on one core."""
-    workers = min(WORKERS, cpu_count() or 1, len(tasks))
     with _kept():
-        if by == "turns" or workers < 2:  # noqa: PLR2004 - one at a time
-            return [work(*task) for task in tasks]
-        from joblib import Parallel, delayed
-
-        return list(Parallel(n_jobs=workers, prefer=by)(delayed(work)(*task) for task in tasks))
+        if by == "processes":
+            return fanning.values(work, tasks, what="refits", usual=min(WORKERS, fanning.processors()))
+        if by == "threads":
+            return fanning.in_threads(work, tasks, most=WORKERS)
+        return [work(*task) for task in tasks]
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from whywin.deals.contract import Contract
 from whywin.deals.derived import DERIVED, sources_of
 from whywin.deals.engine_counts import cells_there
 from whywin.deals.engine_read import Count, Wanted, keep_contract_there
+from whywin.deals.engine_sample import Draw
 from whywin.deals.in_engine import UnfitError
 from whywin.deals.need import Cells, Need
 from whywin.deals.read import keep_contract
@@ -37,6 +38,7 @@ def keep_there(
     contract: Contract,
     needs: Iterable[Need],
     mentioned: Iterable[str] = (),
+    seed: int | None = None,
 ) -> tuple[Deals, Table]:
     """Hold deals to their contract where they are, and bring what a plan needs of them.
 
@@ -47,16 +49,19 @@ def keep_there(
         contract: the contract of the deals.
         needs: what methods and checks need.
         mentioned: every text in the plan; those that are columns are brought too.
+        seed: brings a random sample of `source.at_most` deals, said in the deals' remarks, where there are more; all of them when not given.
 
     Raises:
         DataError: the deals cannot be read, or a file must be understood in Python and cannot stay.
         ContractError: more of the rows is bad than the contract allows.
     """
     names = tuple(dict.fromkeys([*(name for need in needs for name in _columns(need)), *mentioned]))
+    most: int | None = getattr(source, "at_most", None)
+    draw = None if seed is None or most is None else Draw(most, seed)
     table, held = _opened(source)
     try:
         with _told(source):
-            wanted = Wanted(names, by_id=not isinstance(source, File), count=_careful(source, contract))
+            wanted = Wanted(names, by_id=not isinstance(source, File), count=_careful(source, contract), draw=draw)
             deals = keep_contract_there(table, contract, wanted)
     except UnfitError as reasons:
         held.close()
@@ -69,10 +74,10 @@ def keep_there(
         held.close()
         raise
     weakref.finalize(deals, held.close)
-    rows = len(deals.table) + len(deals.quarantine)
     where = source.path.name if isinstance(source, File) else named(source)  # type: ignore[arg-type]
     brought = ", ".join(map(str, deals.table.columns))
-    return deals, Table(deals.table, None, f"{where}: {rows:,} rows stayed there; brought here: {brought}")
+    what = "; ".join(remark.says for remark in deals.remarks) or f"{len(deals.table) + len(deals.quarantine):,} rows stayed there"
+    return deals, Table(deals.table, None, f"{where}: {what}; brought here: {brought}")
 
 
 def _columns(need: Need) -> Iterable[str]:
@@ -104,7 +109,7 @@ class _Held:
 
 
 def file_there(source: File) -> tuple[Any, _Held]:
-    """Open a file in DuckDB; a CSV file is parsed once into a table of a temporary folder."""
+    """Open a file in DuckDB; a CSV file is parsed once into a temporary folder."""
     import ibis
 
     faults = list(faults_of_path(source))
@@ -118,7 +123,7 @@ def file_there(source: File) -> tuple[Any, _Held]:
         if source.path.suffix.lower() in {".parquet", ".duckdb"}:
             table = expression(backend, source.path, source.separator, source.table)
         else:
-            table = csv_there(backend, source.path, csv_settings(source.path, source.separator))
+            table = csv_there(backend, source.path, csv_settings(source.path, source.separator), Path(folder.name))
     return table, _Held(backend, folder)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from whywin.deals.labels import texts
 from whywin.deals.need import Columns, Need
 from whywin.stats.allocation import accepting, shuffled
 from whywin.stats.calibration import Holds, Units, by_adjustment, by_clusters, by_deals, by_looks, by_redrawing, by_sequence
@@ -83,11 +84,15 @@ def ground_of(question: Trial, sample: pd.DataFrame, draws: int, rng: np.random.
 
 
 def _before_trial(question: Trial, past: pd.DataFrame, draws: int, rng: np.random.Generator) -> Ground | None:
-    rows = valued(past, question.primary).dropna(subset=[question.arm]).sort_values("closed", kind="stable")
-    names, index = np.unique(rows[question.unit].astype(str), return_inverse=True)
+    rows = valued(past, question.primary).dropna(subset=[question.arm])
+    named = dict.fromkeys((question.unit, question.arm, *question.dealt_within, *question.balanced_on, "value"))
+    rows = rows[list(named)].take(np.argsort(rows["closed"].to_numpy(), kind="stable"))
+    units = texts(rows[question.unit]).cat
+    names, index = units.categories.to_numpy(dtype=object), units.codes.to_numpy(dtype=np.int64)
     if not FEWEST <= len(names) <= MOST:
         return None
-    arm = rows.drop_duplicates(question.unit).set_index(rows.drop_duplicates(question.unit)[question.unit].astype(str))
+    first = rows.drop_duplicates(question.unit)
+    arm = first.set_index(first[question.unit].astype(str))
     arms = arm.loc[names, question.arm].astype(str).to_numpy()
     other = sorted(set(arms) - {question.control})
     inside = np.isin(arms, [question.control, *other[:1]])

@@ -84,7 +84,7 @@ def _timed(question: Any) -> Iterator[tuple[str, str]]:
 
 
 def _of_arms(question: Any, closed: pd.DataFrame) -> Iterator[str]:
-    arms = sorted(closed[question.arm].dropna().astype(str).unique())
+    arms = sorted(closed[question.arm].drop_duplicates().dropna().astype(str).unique())
     empty = int(closed[question.arm].isna().sum())
     if empty:
         yield f"question.arm: {question.arm} is missing in {empty:,} closed deals; leave out deals that were in no arm before the export"
@@ -105,7 +105,7 @@ def _of_units(question: Any, closed: pd.DataFrame) -> Iterator[str]:
     empty = int(closed[unit].isna().sum())
     if empty:
         yield f"question.unit: {unit} is missing in {empty:,} closed deals; the unit of randomisation must be known"
-    pairs = closed[[unit, arm]].dropna().astype(str).drop_duplicates()
+    pairs = _pairs(closed, unit, arm)
     both = pairs.loc[pairs[unit].duplicated(), unit].unique()
     if len(both):
         named = ", ".join(sorted(both)[:3])
@@ -123,7 +123,7 @@ def _unit_guard(question: Any, closed: pd.DataFrame) -> Iterator[str]:
     """Refuse deals as units where every rep's deals are all in one arm: then reps were randomised, or the deals of a rep are no accident."""
     if question.unit == "rep" or question.cluster is not None or "rep" not in closed:
         return
-    rows = closed[["rep", question.arm, question.unit]].dropna().astype(str)
+    rows = _pairs(closed, "rep", question.arm, question.unit)
     counts = rows.groupby("rep").agg(arms=(question.arm, "nunique"), units=(question.unit, "nunique"))
     repeated = int((counts["units"] > 1).sum())
     if repeated >= FEWEST_REPEATED and (counts["arms"] == 1).all():
@@ -146,7 +146,7 @@ def _too_early(question: Any, closed: pd.DataFrame) -> Iterator[str]:
 
 def _of_clusters(question: Any, closed: pd.DataFrame) -> Iterator[str]:
     if question.team is not None and question.team in closed:
-        pairs = closed[[question.unit, question.team]].dropna().astype(str).drop_duplicates()
+        pairs = _pairs(closed, question.unit, question.team)
         several = pairs.loc[pairs[question.unit].duplicated(), question.unit].unique()
         if len(several):
             named = ", ".join(sorted(several)[:3])
@@ -157,12 +157,12 @@ def _of_clusters(question: Any, closed: pd.DataFrame) -> Iterator[str]:
     empty = int(closed[cluster].isna().sum())
     if empty:
         yield f"question.cluster: {cluster} is missing in {empty:,} of {len(closed):,} closed deals; every deal must be in a cluster"
-    pairs = closed[[unit, cluster]].dropna().astype(str).drop_duplicates()
+    pairs = _pairs(closed, unit, cluster)
     several = pairs.loc[pairs[unit].duplicated(), unit].unique()
     if len(several):
         named = ", ".join(sorted(several)[:3])
         yield f"question.cluster: {len(several):,} {unit}(s) are in more than one {cluster}, such as {named}; a cluster holds whole units"
-    levels = closed[[cluster, question.arm]].dropna().astype(str).drop_duplicates()
+    levels = _pairs(closed, cluster, question.arm)
     for label, count in levels.groupby(question.arm).size().items():
         if count < FEWEST_UNITS:
             yield f"question.cluster: arm {label!r} has deals in {count} {cluster}; its noise cannot be told with fewer than {FEWEST_UNITS}"
@@ -176,7 +176,8 @@ def _of_strata(question: Any, closed: pd.DataFrame) -> Iterator[str]:
         named = f"{', '.join(taken)} is the question's own" if taken else "a column is named twice"
         yield f"question.strata: {named}; name columns that were known of a {question.unit} when it was assigned, each once"
         return
-    levels = closed[[question.unit, question.arm, *question.strata]].dropna(subset=[question.unit, question.arm]).astype("string")
+    asked = [question.unit, question.arm, *question.strata]
+    levels = closed[asked].drop_duplicates().dropna(subset=[question.unit, question.arm]).astype("string")
     for name in question.strata:
         pairs = levels[[question.unit, name]].fillna("(missing)").drop_duplicates()
         several = sorted(pairs.loc[pairs[question.unit].duplicated(), question.unit].unique())
@@ -215,3 +216,8 @@ def _of_look_dates(question: Any, closed: pd.DataFrame) -> Iterator[str]:
     elif closed[question.look_date].isna().any():
         count = int(closed[question.look_date].isna().sum())
         yield f"question.look_date: {question.look_date} is missing in {count:,} closed deals, which then belong to no look"
+
+
+def _pairs(closed: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """Return the different combinations of labels, as texts: each is made a text once, however many deals have it."""
+    return closed[list(dict.fromkeys(names))].drop_duplicates().dropna().astype(str).drop_duplicates()

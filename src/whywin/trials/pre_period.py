@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from whywin.deals.labels import texts
 from whywin.deals.need import Columns
 from whywin.trials.metric import TIMED
 from whywin.trials.period import as_number, of_pre_period, of_trial
@@ -32,13 +33,13 @@ def known_before(question: Trial, sample: pd.DataFrame, units: pd.DataFrame, pri
     past = of_pre_period(question, sample) if question.start is not None else sample.iloc[:0]
     if len(past):
         worth = valued(past, question.primary)
-        sums = worth.groupby(worth[question.unit].astype(str))[["value", "per"]].sum()
+        sums = worth.groupby(texts(worth[question.unit]), observed=True)[["value", "per"]].sum()
         total, size = (sums[name].reindex(names).fillna(0.0).to_numpy(dtype=float) for name in ("value", "per"))
         everyones = (float(worth["value"].sum()), float(worth["per"].sum()), len(worth))
         columns["before"] = pd.Series(drawn_to_mean(total, size, everyones, prior_deals))
-    rows = of_trial(question, sample)
+    rows = of_trial(question, sample) if question.before else sample.iloc[:0]
     for name in question.before:
-        means = as_number(rows[name]).astype("float64").groupby(rows[question.unit].astype(str)).mean()
+        means = as_number(rows[name]).astype("float64").groupby(texts(rows[question.unit]), observed=True).mean()
         column = means.reindex(names).reset_index(drop=True)
         columns[name] = column.fillna(column.mean())
     table = pd.DataFrame(columns, index=range(len(units)))

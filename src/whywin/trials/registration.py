@@ -9,7 +9,16 @@ from typing import Any, Final
 from whywin.errors import DataError
 
 Document = Mapping[str, Any]
-LEFT_OUT: Final = ("description", "track", "checks.plan_drift", "question.as_of", "source.path", "source.world", "source.table")
+LEFT_OUT: Final = (
+    "description",
+    "track",
+    "checks.plan_drift",
+    "question.as_of",
+    "source.path",
+    "source.world",
+    "source.table",
+    "source.at_most",
+)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Every metric's sums by unit in one pass, taken where the deals are: after it the work is in the number of units, not of deals.
 
-DuckDB reads a relation of its own, an Arrow or Polars table (anything that gives an Arrow stream) or a pandas frame without copying it.
+DuckDB reads deals that stay in their file, a relation of its own, an Arrow or Polars table (anything that gives an Arrow stream) or
+a pandas frame without copying it.
 The sums are those of `units.by_unit`, which takes one metric at a time from a sample and knows more kinds of metrics.
 """
 
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from whywin.deals.table import Deals
 from whywin.errors import QuestionError, nearest
 from whywin.trials.metric import Metric
 from whywin.trials.question import Trial
@@ -54,7 +56,8 @@ def sums_by_unit(question: Trial, deals: Any) -> Sums:
 
     Args:
         question: the trial; its metrics are means, shares of deals and ratios.
-        deals: one row a deal: a DuckDB relation, a table that gives an Arrow stream (Arrow, Polars), or a pandas frame. The outcome is
+        deals: one row a deal: deals that keep their contract, of which those that stay in a file are read there and only the sums leave
+            it, a DuckDB relation, a table that gives an Arrow stream (Arrow, Polars), or a pandas frame. The outcome is
             `won` (1, 0, or missing while a deal is open); a table without it has closed deals only.
 
     Raises:
@@ -81,6 +84,8 @@ def sums_by_unit(question: Trial, deals: Any) -> Sums:
 def _relation(question: Trial, deals: Any) -> Any:
     import duckdb
 
+    if isinstance(deals, Deals):
+        return _kept(question, deals)
     if isinstance(deals, duckdb.DuckDBPyRelation):
         return deals
     if isinstance(deals, pd.DataFrame):
@@ -93,8 +98,17 @@ def _relation(question: Trial, deals: Any) -> Any:
 
         return duckdb.from_arrow(deals if isinstance(deals, pa.Table) else pa.table(deals))
     raise QuestionError(
-        f"deals: must be a DuckDB relation, an Arrow or Polars table or a pandas frame, got {type(deals).__name__}"
+        f"deals: must be deals that keep their contract, a DuckDB relation, an Arrow or Polars table or a pandas frame, got {type(deals).__name__}"
     )
+
+
+def _kept(question: Trial, deals: Deals) -> Any:
+    """Return deals that keep their contract as a relation: where they are in DuckDB's own files, else what was brought of them."""
+    if deals.there is None or deals.there.get_backend().name != "duckdb":
+        return _relation(question, deals.table)
+    import ibis
+
+    return deals.there.get_backend().con.sql(ibis.to_sql(deals.there, dialect="duckdb"))
 
 
 def _columns(question: Trial) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from scipy.stats import t as student
 
+from whywin.deals.labels import texts
 from whywin.stats.cluster import arm_contrast
 from whywin.stats.cluster_looks import usable
 from whywin.stats.confidence_sequence import multiplier
@@ -39,7 +40,8 @@ def weekly(question: Trial, sample: pd.DataFrame, units: pd.DataFrame) -> pd.Dat
     week = ((rows["closed"] - pd.Timestamp(question.start)).dt.days // 7).clip(lower=0).to_numpy(dtype=np.int64)
     if len(rows) == 0 or week.max() + 1 < FEWEST:
         return pd.DataFrame()
-    code = pd.Index(units["unit"]).get_indexer(rows[question.unit].astype("string"))
+    labels = texts(rows[question.unit]).cat
+    code = np.append(pd.Index(units["unit"]).get_indexer(labels.categories.astype("string")), -1)[labels.codes]
     total, size, deals = (_grown(code, week, values, len(units)) for values in (rows["value"], rows["per"], None))
     step = -(-(int(week.max()) + 1) // MOST)
     # the last week is always shown, since it is the answer

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.stats import qmc
 
+from whywin.fanning import in_threads
 from whywin.stats.split_student import LogHalfStudent, Mixture, SplitStudent
 from whywin.winrates.laplace import Field, field_of
 from whywin.winrates.pieces import Pieces
@@ -290,9 +291,7 @@ def _weighed(lots: list[_Lot], proposals: list[SplitStudent | Mixture]) -> Weigh
 
 
 def _side_by_side[T, R](work: Callable[[T], R], things: list[T]) -> list[R]:
-    from joblib import Parallel, delayed
-
-    return list(Parallel(n_jobs=-1, backend="threading")(delayed(work)(thing) for thing in things))
+    return in_threads(work, [(thing,) for thing in things])
 
 
 def resampled(weighted: Weighted, draws: int, rng: np.random.Generator) -> Any:

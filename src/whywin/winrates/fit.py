@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from whywin.deals.derived import DERIVED, derivable, with_derived
+from whywin.deals.derived import DERIVED, derivable, sources_of, with_derived
 
 MOST_LEVELS: Final = 50
 _KNOWN_LATER: Final = ("cycle_days", "closed", "won")
@@ -68,7 +68,7 @@ def faulty_periods(question: Any, table: pd.DataFrame) -> list[str]:
 
 
 def _absent_periods(question: Any, table: pd.DataFrame, sides: dict[str, tuple[str, ...]]) -> list[str]:
-    there = sorted(with_derived(_closed(table), (question.period,))[question.period].dropna().unique())
+    there = sorted(_values(table, question.period).dropna().unique())
     known = f"{', '.join(there[:12])}{f' and {len(there) - 12} more' if len(there) > 12 else ''}" or "none"  # noqa: PLR2004 - a line's worth
     return [
         f"{side}: no closed deal has the {question.grain} {label!r} of {question.time}; there are {known}"
@@ -80,7 +80,7 @@ def _absent_periods(question: Any, table: pd.DataFrame, sides: dict[str, tuple[s
 
 def unfit_amounts(question: Any, table: pd.DataFrame) -> list[str]:
     """Covariates and weights that are no numbers, that one value fills, or that are negative where they are to be summed."""
-    closed, faults = _closed(table), []
+    faults: list[str] = []
     named = [("covariates", name) for name in question.covariates] + ([("weight", question.weight)] if question.weight else [])
     for field, name in dict.fromkeys(named):
         if name in question.segments:
@@ -89,8 +89,8 @@ def unfit_amounts(question: Any, table: pd.DataFrame) -> list[str]:
             faults.append(
                 f"{field}: {name!r} is known only when a deal has ended, so it says nothing of its chances; leave it out"
             )
-        elif name in table.columns and not closed.empty:
-            faults += _unfit_amount(field, name, closed[name])
+        elif name in table.columns and table["won"].notna().any():
+            faults += _unfit_amount(field, name, _values(table, name))
     return faults
 
 
@@ -107,16 +107,15 @@ def _unfit_amount(field: str, name: str, values: pd.Series) -> Iterable[str]:
 
 def too_many_combinations(question: Any, table: pd.DataFrame) -> list[str]:
     """Crossed pairs with more combinations than there are closed deals."""
-    closed = _closed(table)
+    closed = int(table["won"].notna().sum())
     faults = []
     for pair in question.cross:
         if not all(_there(name, table) for name in pair):
             continue
-        columns = with_derived(closed, pair)
-        combinations = columns[pair[0]].nunique(dropna=False) * columns[pair[1]].nunique(dropna=False)
-        if combinations > len(closed) > 0:
+        first, second = (_values(table, name).nunique(dropna=False) for name in pair)
+        if first * second > closed > 0:
             faults.append(
-                f"cross: [{pair[0]}, {pair[1]}] makes {combinations:,} cells of {len(closed):,} closed deals; "
+                f"cross: [{pair[0]}, {pair[1]}] makes {first * second:,} cells of {closed:,} closed deals; "
                 f"group the levels, or leave the pair out"
             )
     return faults
@@ -124,38 +123,36 @@ def too_many_combinations(question: Any, table: pd.DataFrame) -> list[str]:
 
 def unfit_outcomes(table: pd.DataFrame) -> list[str]:
     """Deals among which nothing can be compared: none closed, all won, or all lost."""
-    closed = _closed(table)
-    if closed.empty:
+    won = table["won"].dropna()
+    if won.empty:
         return [
             f"outcome: none of the {len(table):,} deals is closed; map the labels of won and lost deals under deals: won and lost"
         ]
-    share = float(closed["won"].mean())
+    share = float(won.mean())
     if share in {0.0, 1.0}:
         word, other = ("won", "lost") if share else ("lost", "won")
-        return [
-            f"outcome: all {len(closed):,} closed deals are {word}, so nothing compares; check the labels under deals: {other}"
-        ]
+        return [f"outcome: all {len(won):,} closed deals are {word}, so nothing compares; check the labels under deals: {other}"]
     return []
 
 
 def unfit_segments(question: Any, table: pd.DataFrame) -> list[str]:
     """Segment columns that split nothing, split too finely, or hold the outcome itself."""
-    closed = _closed(table)
-    if closed.empty:
+    if not table["won"].notna().any():
         return []
     faults = []
     for name in dict.fromkeys(question.segments):
         if name in _NO_SEGMENT:
             faults.append(f"segments: {name!r} is {_NO_SEGMENT[name]} and can be no segment; leave it out")
         elif _there(name, table):
-            faults += _unfit(name, with_derived(closed, (name,))[name], own_group=name == question.rep)
+            faults += _unfit(name, _values(table, name), own_group=name == question.rep)
     return faults
 
 
 def _unfit(name: str, values: pd.Series, *, own_group: bool) -> Iterable[str]:
-    levels = values.astype("string").fillna("(missing)").nunique()
+    labels = values.drop_duplicates().astype("string").fillna("(missing)")  # texts of every deal would be gigabytes
+    levels = labels.nunique()
     if levels == 1:
-        only = values.astype("string").fillna("(missing)").iloc[0]
+        only = labels.iloc[0]
         yield f"segments: {name!r} has one level among the closed deals, {only!r}; a segment needs two or more"
     elif levels > MOST_LEVELS and not own_group:
         if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
@@ -165,8 +162,10 @@ def _unfit(name: str, values: pd.Series, *, own_group: bool) -> Iterable[str]:
             yield f"segments: {name!r} has {levels:,} levels among {len(values):,} closed deals; group them, or leave it out"
 
 
-def _closed(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["won"].notna()]
+def _values(table: pd.DataFrame, name: str) -> pd.Series:
+    """Return one column of the closed deals, and no more of them: a table of ten million is not copied for it."""
+    columns = table[list(sources_of(name, table.columns))]
+    return with_derived(columns[table["won"].notna()], (name,))[name]
 
 
 def _there(name: str, table: pd.DataFrame) -> bool:

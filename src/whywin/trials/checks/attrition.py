@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from annotated_types import Gt, Lt, doc
 
+from whywin.deals.labels import texts
 from whywin.deals.need import Columns, Need
 from whywin.evidence import Answered, Check
 from whywin.stats.cluster import arm_contrast
@@ -42,11 +43,12 @@ class Attrition:
         needed = list(dict.fromkeys(["won", *question.primary.columns]))
         frame = pd.DataFrame(
             {
-                "arm": rows[question.arm].astype(str), "unit": rows[question.unit].astype(str),
-                "cluster": rows[question.independent].astype(str), "lost": rows[needed].isna().any(axis=1).astype(float), "deals": 1.0,
+                "arm": texts(rows[question.arm]), "unit": texts(rows[question.unit]), "cluster": texts(rows[question.independent]),
+                "lost": rows[needed].isna().any(axis=1).astype(float), "deals": 1.0,
             }
         )  # fmt: skip
-        units = frame.groupby(["unit", "arm", "cluster"])[["lost", "deals"]].sum().reset_index()
+        units = frame.groupby(["unit", "arm", "cluster"], observed=True)[["lost", "deals"]].sum().reset_index()
+        units = units.astype({"unit": str, "arm": str, "cluster": str})
         empty = int((units["lost"] == units["deals"]).sum())
         arms = arms_of(question, units)
         shares = {arm: _share(units[units["arm"] == arm]) for arm in arms}

@@ -47,6 +47,7 @@ class Interference:
         groups = (
             sample[[question.unit, group]]
             .dropna()
+            .drop_duplicates(question.unit)
             .astype("string")
             .drop_duplicates(question.unit)
             .set_index(question.unit)[group]

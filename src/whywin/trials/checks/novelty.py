@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from annotated_types import Gt, Lt, doc
 
+from whywin.deals.labels import texts
 from whywin.deals.need import Columns, Need
 from whywin.evidence import Answered, Check
 from whywin.stats.cluster import robust
@@ -84,13 +85,14 @@ def _silent(says: str) -> Check:
 def _by_week(question: Trial, rows: pd.DataFrame) -> pd.DataFrame:
     """Return one row a unit and week, with the sums of the metric: the weeks as numbers from 0."""
     kept = valued(rows, question.primary).dropna(subset=["created_week"])
-    places = {name: place for place, name in enumerate(sorted(kept["created_week"].astype(str).unique()))}
+    weeks = texts(kept["created_week"])
     frame = pd.DataFrame(
         {
-            "unit": kept[question.unit].astype(str), "arm": kept[question.arm].astype(str),
-            "cluster": kept[question.independent].astype(str), "week": kept["created_week"].astype(str).map(places),
+            "unit": texts(kept[question.unit]), "arm": texts(kept[question.arm]),
+            "cluster": texts(kept[question.independent]), "week": weeks.cat.codes.astype(np.int64),
             "total": kept["value"].astype(float), "size": kept["per"].astype(float),
         }
     )  # fmt: skip
-    cells = frame.groupby(["unit", "arm", "cluster", "week"])[["total", "size"]].sum().reset_index()
+    cells = frame.groupby(["unit", "arm", "cluster", "week"], observed=True)[["total", "size"]].sum().reset_index()
+    cells = cells.astype({"unit": str, "arm": str, "cluster": str})
     return cells[cells["size"] > 0]

@@ -8,6 +8,7 @@ import pandas as pd
 from annotated_types import Ge, Gt, Lt, doc
 from scipy.stats import binomtest
 
+from whywin.deals.labels import texts
 from whywin.deals.need import Columns, Need
 from whywin.evidence import Answered, Check
 from whywin.stats.sample_ratio import sequential_p_values
@@ -76,6 +77,6 @@ class SampleRatio:
 def _first_weeks(question: Trial, sample: pd.DataFrame) -> pd.DataFrame:
     """Return one row a unit of the trial: unit, arm, and the number of the week of its first deal."""
     rows = of_trial(question, sample).dropna(subset=[question.arm, question.unit])
-    keys = {"unit": rows[question.unit].astype("string"), "arm": rows[question.arm].astype("string")}
-    first = rows.assign(**keys)[["unit", "arm", "created"]].groupby(["unit", "arm"])["created"].min().reset_index()
+    keys = [texts(rows[name]).rename(label) for label, name in (("unit", question.unit), ("arm", question.arm))]
+    first = rows["created"].groupby(keys, observed=True).min().reset_index().astype({"unit": "string", "arm": "string"})
     return first.assign(week=(first["created"] - pd.Timestamp(question.start)).dt.days // 7)

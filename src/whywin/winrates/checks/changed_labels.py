@@ -149,8 +149,10 @@ class _Column:
 
 
 def _column(name: str, rows: pd.DataFrame) -> _Column:
-    codes, labels = pd.factorize(rows[name].astype("string").fillna("(missing)"), sort=True)
-    return _Column(name, tuple(map(str, labels)), codes)
+    codes, values = pd.factorize(rows[name], use_na_sentinel=False)
+    texts = pd.Series(values).astype("string").fillna("(missing)")  # of each value once: those of ten million deals are gigabytes
+    places, labels = pd.factorize(texts, sort=True)
+    return _Column(name, tuple(map(str, labels)), places.astype(np.min_scalar_type(len(labels)))[codes])
 
 
 def _counted(*columns: _Column, weight: Floats | None = None) -> Floats:
