@@ -1,5 +1,9 @@
 """The learners: each learns what it is for, out of sample, and is not spoilt by odd columns."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -90,3 +94,30 @@ def test_the_table_has_a_row_a_nuisance_and_learner() -> None:
     assert table["learner"].tolist() == ["linear", "quadratic"]
     assert table["share"].sum() == pytest.approx(1)
     assert table["loss"][0] == pytest.approx(np.mean([one.losses[0] for one in splits]))
+
+
+FIRST_OF_A_PROCESS = """
+import numpy as np
+from threadpoolctl import threadpool_info
+from whywin.effects import nuisances
+
+found, grown = [], nuisances._boosted
+
+def watched(*given, **settings):
+    found.extend(one["num_threads"] for one in threadpool_info() if one["user_api"] == "openmp")
+    return grown(*given, **settings)
+
+nuisances._boosted = watched
+rng = np.random.default_rng(0)
+matrix, target = rng.normal(size=(300, 2)), rng.integers(2, size=300).astype(float)
+nuisances.learned(matrix, target, np.arange(300) % 2, ["boosting"], np.ones(300, dtype=bool))
+print(sorted(set(found)))
+"""
+
+
+def test_the_first_trees_of_a_process_grow_on_one_core() -> None:
+    """Threads that wait for one another on a busy machine made a fit of five seconds take five minutes."""
+    several = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    done = subprocess.run([sys.executable, "-c", FIRST_OF_A_PROCESS], capture_output=True, text=True, check=True, env=several)
+
+    assert done.stdout.strip() == "[1]"

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -277,11 +278,12 @@ def test_ctrl_c_leaves_whole_runs_and_no_process(tmp_path: Path, store_root: Pat
         until(lambda: any(store_root.rglob("page.html")))
         time.sleep(1)
         os.killpg(started.pid, signal.SIGINT)
-        said = started.communicate(timeout=30)[1]
+        said = started.communicate(timeout=100)[1]
         until(lambda: not alive(started.pid))
     finally:
         if alive(started.pid):
             os.killpg(started.pid, signal.SIGKILL)
+            started.communicate()
     runs = {run.name: run.status for run in tracking.latest(tracking.open_store(store_root), limit=20)}
 
     assert (started.returncode, said.startswith("Interrupted: "), said.count("\n")) == (130, True, 1), said
@@ -311,8 +313,8 @@ def test_a_sweep_over_a_cluster_is_that_of_one_process(cluster, tmp_path: Path, 
 
 
 def until(holds: Callable[[], bool]) -> None:
-    """Wait half a minute for something at most."""
-    for _ in range(300):
+    """Wait two minutes for something at most: beside other tests a run may take one."""
+    for _ in range(1200):
         if holds():
             return
         time.sleep(0.1)
@@ -354,3 +356,16 @@ def test_ctrl_c_ends_with_130_and_a_sentence(tmp_path: Path, monkeypatch: pytest
 @dataclass(frozen=True)
 class Coin:
     """An experiment without settings."""
+
+
+def test_what_a_pool_says_of_its_own_end_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The KeyError by which loky's thread may end when it is interrupted is not shown; whatever else is raised in a thread is."""
+    heard: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda raised: heard.append(raised.thread.name))
+    list(fan_out(bootstrap(), [(1,), (2,)], fan=Fan(workers=2)))
+    pool, other = threading.Thread(name="ExecutorManagerThread"), threading.Thread(name="other")
+
+    for error, thread in ((KeyError(8), pool), (ValueError(8), pool), (KeyError(8), other)):
+        threading.excepthook(threading.ExceptHookArgs((type(error), error, None, thread)))
+
+    assert heard == ["ExecutorManagerThread", "other"]

@@ -174,6 +174,7 @@ def _boosted(matrix: Floats, target: Floats, *, binary: bool) -> Predict:
 
 def _one_core() -> Any:
     """Keep fits on one core each: for small ones threads cost more than they bring, and sums would depend on their number."""
+    import sklearn.utils._openmp_helpers  # noqa: F401 - only what is loaded can be limited
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1)

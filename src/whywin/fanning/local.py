@@ -1,8 +1,10 @@
 """Tasks over processes of this machine, by loky."""
 
 import signal
+import threading
+import warnings
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +20,7 @@ def on_processes(work: Work, given: Sequence[Arguments], workers: int) -> Genera
     """Yield the outcomes of tasks done by processes; those of a process that died go round again."""
     from joblib import Parallel, delayed, parallel_config
 
+    _calm()
     threads, folder = max(processors() // workers, 1), str(Path.cwd())
     left, deaths = list(range(len(given))), Counter[int]()
     while left:
@@ -39,6 +42,28 @@ def on_processes(work: Work, given: Sequence[Arguments], workers: int) -> Genera
                     ended.add(number)
                     yield _lost(number)
         left = [number for number in left if number not in ended]
+
+
+def _calm() -> None:
+    """Keep off the terminal what loky says of itself in its own thread, and what is no fault of anybody.
+
+    It warns when it replaces a worker that grew; an error in place of that warning would end its thread, and we would wait for ever.
+    And a task that is handed out while it ends its workers, because another failed, ends its thread by a KeyError (joblib 1.6).
+    """
+    warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given", category=UserWarning)
+    before = threading.excepthook
+    if getattr(before, "__name__", "") != _unless_ending.__name__:
+        threading.excepthook = _unless_ending(before)
+
+
+def _unless_ending(before: Callable[[threading.ExceptHookArgs], object]) -> Callable[[threading.ExceptHookArgs], object]:
+    def hook(raised: threading.ExceptHookArgs) -> None:
+        ending = raised.exc_type is KeyError and getattr(raised.thread, "name", "") == "ExecutorManagerThread"
+        if not ending:
+            before(raised)
+
+    hook.__name__ = _unless_ending.__name__
+    return hook
 
 
 def _deaf() -> None:
