@@ -28,10 +28,11 @@ test-engines: setup
 	@.ci/engines .venv-engines
 	@$(ONE) .venv-engines/bin/python -m pytest -q tests/test_sources_engines.py
 
-# Ours and the peers' on the same data in one run: printed as ratios, recorded in MLflow, with a figure of how cost grows.
+# Ours and the peers' on the same data in one run: one table with ratios and bars, recorded in MLflow, with a figure of how cost grows.
+# Half an hour; `make bench BENCH=--quick` takes some minutes.
 bench: setup
 	@.ci/peers .venv-peers
-	@$(ONE) $(PYTHON) benchmarks/everything.py --peers .venv-peers
+	@$(ONE) $(PYTHON) benchmarks/everything.py --peers .venv-peers $(BENCH)
 
 lint: setup
 	@$(PYTHON) -m ruff format --check --quiet .

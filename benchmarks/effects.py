@@ -1,27 +1,32 @@
-"""Matching with an honest interval against DoWhy's matching: the same deals, in one run, each in a process of its own; not a test.
+"""Matching, weighting and doubly robust estimates against DoWhy, EconML, causalml and DoubleML: the same deals, in one run; not a test.
 
-    python benchmarks/effects.py                 all of it: about two minutes on a quiet machine
-    python benchmarks/effects.py --deals 100000  with fewer deals in the large comparison
+    python benchmarks/effects.py                    all of it: some minutes on a quiet machine
+    python benchmarks/effects.py --peers DIRECTORY  also causalml and DoubleML, from the environments that .ci/peers made there
+    python benchmarks/effects.py --deals 100000     with fewer deals in the large comparison
+    python benchmarks/effects.py --quick            with fewer deals everywhere, each side once
 
-Seconds are the least of three processes, each with linear algebra on one core; they leave out importing and making the deals. Megabytes
-are the most that the process ever held, with Python, its packages and the deals. What takes DoWhy minutes is run fewer times and scaled
-up, and the row says from how many.
+Seconds are the least of three processes (of one where it takes long), each with linear algebra on one core; they leave out importing
+and making the deals. Megabytes are the most that the process ever held, with Python, its packages and the deals. What takes DoWhy
+minutes is run fewer times and scaled up, and the row says from how many.
 """
 
 import argparse
 import json
 import logging
 import os
-import resource
-import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from effect_peers import PEERS
+from sides import apart, of_peer, ran, row, told
 
 COVARIATES = tuple(f"x{number}" for number in range(10))
 RESAMPLES = 399  # of DoWhy's bootstrap interval
@@ -37,6 +42,11 @@ def deals_of(count: int, seed: int = 0) -> pd.DataFrame:
     treated = rng.uniform(size=count) < 1 / (1 + np.exp(1 - matrix @ np.full(len(COVARIATES), 0.3)))
     won = rng.uniform(size=count) < 1 / (1 + np.exp(0.4 - 0.2 * matrix[:, :5].sum(axis=1) - 0.5 * treated))
     return pd.DataFrame(matrix, columns=list(COVARIATES)).assign(called=treated.astype(int), won=won.astype(float))
+
+
+def written(count: int, path: Path) -> None:
+    """Write deals for a peer."""
+    deals_of(count).to_parquet(path, index=False)
 
 
 def ours_interval(count: int) -> dict[str, float]:
@@ -145,54 +155,136 @@ def dowhy_estimate(model: Any, target: Any, **given: Any) -> Any:
     return model.estimate_effect(target, method_name="backdoor.propensity_score_matching", target_units="att", **given)
 
 
+def ours_weighting(count: int) -> dict[str, float]:
+    """The effect on everyone by weighting, with its interval and its tables."""
+    from whywin.effects.methods.weighting import Weighting
+
+    return ours_by(Weighting(), count)
+
+
+def ours_doubly_robust(count: int) -> dict[str, float]:
+    """The effect on everyone by cross-fitted AIPW with linear learners, five folds, split once, with its interval and tables."""
+    from whywin.effects.methods.doubly_robust import DoublyRobust
+
+    return ours_by(DoublyRobust(learners=("linear",), splits=1), count)
+
+
+def ours_doubly_robust_whole(count: int) -> dict[str, float]:
+    """The same by the default: linear, quadratic and boosted learners, split three times."""
+    from whywin.effects.methods.doubly_robust import DoublyRobust
+
+    return ours_by(DoublyRobust(), count)
+
+
+def ours_by(method: Any, count: int) -> dict[str, float]:
+    """The effect on everyone by a method of ours."""
+    from whywin.effects.question import Effect
+
+    question = Effect("called", COVARIATES, estimand="all")
+    sample = method.need(question).sample(deals_of(count))
+    return timed(lambda: method.answer(question, sample, np.random.default_rng(0)).estimates[0].value / 100)
+
+
+def dowhy_weighting(count: int) -> dict[str, float]:
+    """DoWhy's effect on everyone by weighting, without an interval."""
+    model, target = dowhy_model(deals_of(count))
+    given = {"method_name": "backdoor.propensity_score_weighting", "target_units": "ate"}
+    return timed(lambda: model.estimate_effect(target, **given).value)
+
+
+def econml_doubly_robust(count: int) -> dict[str, float]:
+    """EconML's doubly robust learner with a linear last stage, linear learners and five folds, with its interval."""
+    from econml.dr import LinearDRLearner
+    from sklearn.linear_model import LinearRegression, LogisticRegression
+
+    deals = deals_of(count)
+
+    def work() -> float:
+        learner = LinearDRLearner(
+            model_propensity=LogisticRegression(), model_regression=LinearRegression(), cv=5, random_state=0
+        )
+        learner.fit(deals["won"], deals["called"], X=None, W=deals[list(COVARIATES)])
+        return float(np.mean(learner.ate_interval()))
+
+    return timed(work)
+
+
 def timed(work: Callable[[], float]) -> dict[str, float]:
-    """Return how many seconds it took, by the clock and of all cores, the most megabytes that the process held, and what was found."""
+    """Return how many seconds it took, by the clock and of all cores, and what was found."""
     start, used = time.perf_counter(), time.process_time()
     found = work()
     seconds, used = time.perf_counter() - start, time.process_time() - used
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "of cores": used, "megabytes": held, "found": float(found)}
+    return {"seconds": seconds, "of cores": used, "found": float(found)}
 
 
 TASKS: dict[str, Callable[[int], dict[str, float]]] = {
-    task.__name__: task for task in (ours_interval, ours_whole, dowhy_point, dowhy_interval, ours_placebo, dowhy_placebo)
-}
+    task.__name__: task
+    for task in (
+        ours_interval, ours_whole, dowhy_point, dowhy_interval, ours_placebo, dowhy_placebo, ours_weighting, dowhy_weighting,
+        ours_doubly_robust, ours_doubly_robust_whole, econml_doubly_robust,
+    )
+}  # fmt: skip
 COMPARED = (
-    ("point and interval, against DoWhy's point alone", None, ("ours_interval", "ours_whole", "dowhy_point")),
     (
-        "point and interval, against DoWhy's bootstrap of 399",
-        10_000,
-        ("ours_interval", "ours_whole", "dowhy_interval"),
+        "matching with interval, against points",
+        (10_000, 100_000, None),
+        ("ours_interval", "ours_whole", "dowhy_point", "causalml"),
     ),
-    ("a hundred placebo refits on four threads", 10_000, ("ours_placebo", "dowhy_placebo")),
-    ("a hundred placebo refits on four threads", 100_000, ("ours_placebo", "dowhy_placebo")),
+    ("matching with interval, against a bootstrap of 399", (10_000,), ("ours_interval", "ours_whole", "dowhy_interval")),
+    ("refuters: a hundred placebo refits", (10_000, 100_000), ("ours_placebo", "dowhy_placebo")),
+    ("weighting", (100_000,), ("ours_weighting", "dowhy_weighting")),
+    (
+        "doubly robust",
+        (100_000,),
+        ("ours_doubly_robust", "econml_doubly_robust", "doubleml"),
+    ),
+    ("doubly robust with boosting, split three times", (10_000,), ("ours_doubly_robust_whole",)),
 )
+QUICK = 20_000  # deals at most
+LIMIT = 120.0  # seconds after which a peer is stopped
+LONG = 20.0  # seconds of what is run once
 
 
-def alone(task: str, count: int) -> dict[str, float]:
-    """Run one task three times, each in a process of its own; return the fastest."""
-    command = [sys.executable, __file__, "--task", task, "--deals", str(count)]
-    single = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    done = [subprocess.run(command, capture_output=True, text=True, check=True, env=single) for _ in range(REPEATS)]
-    return min((dict(json.loads(one.stdout.splitlines()[-1])) for one in done), key=lambda row: row["seconds"])
+def alone(task: str, count: int, repeats: int, peers: Path | None) -> dict[str, Any]:
+    """Run one task some times, each in a process of its own; return the fastest."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "deals.parquet"
+        if task in PEERS:
+            apart(written, count, path)
+        command = [sys.executable, __file__, "--task", task, "--deals", count]
+        done = []
+        for _ in range(repeats):
+            done.append(of_peer(peers, task, PEERS[task], path, limit=LIMIT) if task in PEERS else ran(command))
+            if "says" in done[-1]:
+                return done[-1]
+            if done[-1]["seconds"] > LONG:
+                break
+    return min(done, key=lambda found: float(found["seconds"]))
 
 
 def main() -> None:
     """Print one table for each comparison, with the ratio of time to ours."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--deals", type=int, default=1_000_000, help="deals of the large comparison")
+    parser.add_argument("--peers", type=Path, help="folder of the peers' environments, made by .ci/peers")
+    parser.add_argument("--quick", action="store_true", help=f"at most {QUICK:,} deals, each side once")
+    parser.add_argument("--json", type=Path, help="write the rows here too")
     parser.add_argument("--task", choices=TASKS, help="one task alone, as a line of JSON")
     given = parser.parse_args()
     if given.task:
         warnings.simplefilter("ignore")
         logging.disable(logging.CRITICAL)
-        print(json.dumps(TASKS[given.task](given.deals)))
+        print("RESULT", json.dumps(TASKS[given.task](given.deals)))
         return
-    for title, fixed, tasks in COMPARED:
-        count = fixed or given.deals
-        frame = pd.DataFrame({task: alone(task, count) for task in tasks}).T
-        frame["ratio"] = frame["seconds"] / frame["seconds"].iloc[0]
-        print(f"{count:,} deals: {title}\n{frame.round(3).to_string()}\n", flush=True)
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    repeats, most = (1, QUICK) if given.quick else (REPEATS, given.deals)
+    rows = [
+        row(title, task, count, alone(task, count, repeats, given.peers))
+        for title, sizes, tasks in COMPARED
+        for count in dict.fromkeys(min(size or given.deals, most) for size in sizes)
+        for task in tasks
+    ]
+    told(rows, given.json)
 
 
 if __name__ == "__main__":

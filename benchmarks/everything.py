@@ -1,11 +1,13 @@
-"""Every benchmark there is, in one go: printed, recorded in MLflow's experiment whywin-benchmarks, and how cost grows drawn; not a test.
+"""Every benchmark there is, in one go: one table with ratios and bars, recorded in MLflow's experiment whywin-benchmarks; not a test.
 
     python benchmarks/everything.py                    `make bench`: about half an hour on a quiet machine
     python benchmarks/everything.py --peers DIRECTORY  also the peers that .ci/peers installed there
+    python benchmarks/everything.py --quick            a few minutes: fewer deals, each side once
     python benchmarks/everything.py --only reading     some of them
 
-Each script runs in a process of its own, with linear algebra on one core, and prints ratios of its sides in that run: seconds of two
-runs, or of two machines, say nothing about one another. A script that fails is said and recorded as failed; the others still run.
+Each script runs in a process of its own, with linear algebra on one core, and writes rows of task, way, deals, seconds and megabytes.
+Ratios are those of one run: seconds of two runs, or of two machines, say nothing about one another. How seconds grow with deals is drawn.
+A script that fails is said and recorded as failed; the others still run. A bar that is missed stands there with its reason.
 """
 
 import argparse
@@ -19,104 +21,134 @@ from pathlib import Path
 
 import pandas as pd
 
+from bars import growth, judged, with_ratios
+
 HERE = Path(__file__).parent
-GROWTH = (100_000, 1_000_000, 10_000_000)
+SIZES = (100_000, 1_000_000, 10_000_000)
 EXPERIMENT = "whywin-benchmarks"
+WIDE = 3  # parts of the figure side by side
+PARTS = ("everything", "sides", "bars", "effect_peers")
 
 
 def scripts() -> tuple[str, ...]:
     """Return the benchmarks by name, found by file name."""
-    return tuple(sorted(path.stem for path in HERE.glob("*.py") if path.stem != Path(__file__).stem))
+    return tuple(sorted(path.stem for path in HERE.glob("*.py") if path.stem not in PARTS))
 
 
-def ran(name: str, words: list[str]) -> tuple[str, bool]:
-    """Run one script; return what it printed, and whether it succeeded."""
-    takes = subprocess.run([sys.executable, HERE / f"{name}.py", "--help"], capture_output=True, text=True, check=False).stdout
-    given = words if "--peers" in takes else []
+def ran(name: str, folder: Path, given: argparse.Namespace) -> tuple[str, bool, pd.DataFrame]:
+    """Run one script; return what it printed, whether it succeeded, and its rows."""
+    command = [sys.executable, str(HERE / f"{name}.py")]
+    takes = subprocess.run([*command, "--help"], capture_output=True, text=True, check=False).stdout
+    if given.quick and "--quick" not in takes:
+        return "left out of a quick run", True, pd.DataFrame()
+    command += ["--quick"] if given.quick else []
+    command += ["--peers", str(given.peers.resolve())] if given.peers and "--peers" in takes else []
+    command += ["--deals", *map(str, given.sizes)] if name == "reading" and not given.quick else []
+    path = folder / f"{name}.json"
+    command += ["--json", str(path)] if "--json" in takes else []
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, HERE / f"{name}.py", *given], capture_output=True, text=True, check=False, env=environment
-    )
-    return done.stdout + ("" if done.returncode == 0 else f"\nfailed:\n{done.stderr[-2000:]}"), done.returncode == 0
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    table = pd.DataFrame(json.loads(path.read_text())) if path.exists() else pd.DataFrame()
+    text = done.stdout + ("" if done.returncode == 0 else f"\nfailed:\n{done.stderr[-2000:]}")
+    return text, done.returncode == 0, table if "task" in table else pd.DataFrame()
 
 
-def growth(folder: Path, sizes: tuple[int, ...]) -> pd.DataFrame:
-    """Return seconds and megabytes of reading by the number of deals."""
-    tables = []
-    for size in sizes:
-        found = folder / f"{size}.json"
-        words = ["--deals", str(size), "--folder", str(folder), "--json", str(found)]
-        subprocess.run([sys.executable, HERE / "reading.py", *words], check=True)
-        tables.append(pd.DataFrame(json.loads(found.read_text())))
-    return pd.concat(tables, ignore_index=True)
-
-
-def drawn(table: pd.DataFrame, path: Path) -> None:
-    """Draw seconds against the number of deals, one line a way, both scales logarithmic."""
+def drawn(table: pd.DataFrame, powers: pd.DataFrame, path: Path) -> None:
+    """Draw seconds against the number of deals, one part a task and one line a way, both scales logarithmic."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    kinds = list(table["file"].unique())
-    figure, axes = plt.subplots(1, len(kinds), figsize=(5.5 * len(kinds), 4), sharey=True, squeeze=False)
-    for axis, kind in zip(axes[0], kinds, strict=True):
-        for way, part in table[table["file"] == kind].groupby("way", sort=False):
-            axis.plot(part["deals"], part["seconds"], marker="o", label=way)
-        axis.set(xscale="log", yscale="log", xlabel="deals", title=kind)
-    axes[0][0].set_ylabel("seconds")
-    axes[0][-1].legend(frameon=False, fontsize=8)
+    tasks = list(powers["task"].unique())
+    deep = -(-len(tasks) // WIDE)
+    figure, axes = plt.subplots(deep, WIDE, figsize=(5 * WIDE, 4 * deep), squeeze=False)
+    for axis in axes.flat[len(tasks) :]:
+        axis.set_axis_off()
+    for axis, task in zip(axes.flat, tasks, strict=False):
+        ways = powers.loc[powers["task"] == task, ["way", "exponent"]]
+        for way, power in ways.itertuples(index=False):
+            part = table[(table["task"] == task) & (table["way"] == way)].dropna(subset="seconds").sort_values("deals")
+            axis.plot(part["deals"], part["seconds"], marker="o", label=f"{way}: deals^{power:.2f}")
+        axis.set(xscale="log", yscale="log", xlabel="deals", ylabel="seconds", title=task)
+        axis.legend(frameon=False, fontsize=7)
     figure.tight_layout()
     figure.savefig(path, dpi=130)
     plt.close(figure)
 
 
-def record(root: Path, texts: dict[str, tuple[str, bool]], table: pd.DataFrame, figure: Path | None) -> str:
-    """Record a run: each script's text, the growth table and figure, and the ratios as metrics; return the run's id."""
+def record(root: Path, texts: dict[str, tuple[str, bool]], tables: dict[str, pd.DataFrame], figure: Path | None) -> str:
+    """Record a run: each script's text, the tables and the figure, and ratios, seconds and megabytes as metrics; return its id."""
     import mlflow
 
     from whywin.tracking import open_store
 
-    mlflow.set_tracking_uri(open_store(root).uri)
+    store = open_store(root)
+    mlflow.set_tracking_uri(store.uri)
+    if mlflow.get_experiment_by_name(EXPERIMENT) is None:
+        mlflow.create_experiment(EXPERIMENT, str(store.artifacts / EXPERIMENT))  # beside the record, wherever this is run from
     mlflow.set_experiment(EXPERIMENT)
     with mlflow.start_run(run_name=f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC") as run:
         for name, (text, passed) in texts.items():
             mlflow.log_text(text, f"{name}.txt")
             mlflow.log_metric(f"{name}/succeeded", float(passed))
-        for row in table.to_dict("records"):
-            name = f"reading/{row['file']}/{row['way'].replace(',', '')}"
-            mlflow.log_metric(f"{name}/ratio", row["ratio"], step=int(row["deals"]))
-            mlflow.log_metric(f"{name}/seconds", row["seconds"], step=int(row["deals"]))
-            mlflow.log_metric(f"{name}/megabytes", row["MB"], step=int(row["deals"]))
+        for name, table in tables.items():
+            mlflow.log_text(table.to_csv(index=False), f"{name}.csv")
+        for row in tables["rows"].to_dict("records"):
+            for measure in ("ratio", "seconds", "MB"):
+                if pd.notna(row.get(measure)):
+                    mlflow.log_metric(_named(row["task"], row["way"], measure), row[measure], step=int(row["deals"]))
+        for row in tables["bars"].dropna(subset="measured").to_dict("records"):
+            mlflow.log_metric(_named(row["task"], row["way"], row["bar"].split(" ≤")[0], "met"), float(row["met"] == "yes"))
         if figure is not None:
-            mlflow.log_text(table.to_csv(index=False), "growth.csv")
             mlflow.log_artifact(str(figure))
         return str(run.info.run_id)
+
+
+def _named(*parts: str) -> str:
+    """Return a metric's name: MLflow takes few signs."""
+    return "/".join("".join(sign if sign.isalnum() or sign in "-_. " else " " for sign in part) for part in parts)
+
+
+def shown(tables: dict[str, pd.DataFrame]) -> None:
+    """Print the one table with the bars beside the rows, and below it how seconds grow and why bars are missed."""
+    bars = tables["bars"]
+    beside = bars.assign(bar=bars["bar"] + ": " + bars["met"]).groupby(["task", "way", "deals"])["bar"].agg("; ".join)
+    columns = [name for name in ("task", "way", "deals", "seconds", "ratio", "MB", "says") if name in tables["rows"]]
+    order = tables["rows"]["task"].map({task: place for place, task in enumerate(tables["rows"]["task"].unique())})
+    table = tables["rows"].loc[order.sort_values(kind="stable").index, columns].join(beside, on=["task", "way", "deals"])
+    print(table.round({"seconds": 3, "ratio": 2, "MB": 0}).to_string(index=False, na_rep=""))
+    for name in ("growth", "bars"):
+        print(f"\n== {name}\n{tables[name].round(3).to_string(index=False, na_rep='')}")
 
 
 def main() -> None:
     """Run, print, draw and record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peers", type=Path, help="folder of the peers' virtual environment, made by .ci/peers")
+    parser.add_argument("--peers", type=Path, help="folder of the peers' environments, made by .ci/peers")
+    parser.add_argument("--quick", action="store_true", help="a few minutes: fewer deals, each side once")
     parser.add_argument("--only", nargs="*", choices=scripts(), default=list(scripts()), help="which of the scripts")
-    parser.add_argument("--sizes", nargs="*", type=int, default=list(GROWTH), help="numbers of deals of the growth")
+    parser.add_argument("--sizes", nargs="*", type=int, default=list(SIZES), help="numbers of deals of reading's growth")
     parser.add_argument("--store", type=Path, default=Path("mlruns"), help="where the runs are recorded")
     given = parser.parse_args()
-    words = ["--peers", str(given.peers)] if given.peers else []
-    texts: dict[str, tuple[str, bool]] = {}
-    table, figure = pd.DataFrame(), None
+    texts, rows = {}, []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for name in given.only:
             print(f"== {name}", flush=True)
-            if name == "reading":
-                table, figure = growth(folder, tuple(given.sizes)), folder / "growth.png"
-                drawn(table, figure)
-                texts[name] = (table.to_string(index=False), True)
-            else:
-                texts[name] = ran(name, words)
-                print(texts[name][0], flush=True)
-        print(f"recorded as {record(given.store, texts, table, figure)} in {EXPERIMENT}")
+            text, passed, table = ran(name, folder, given)
+            print(text, flush=True)
+            texts[name] = (text, passed)
+            rows.append(table)
+        table = with_ratios(pd.concat(rows, ignore_index=True)) if any(len(part) for part in rows) else pd.DataFrame()
+        if len(table):
+            powers = growth(table)
+            tables = {"rows": table, "growth": powers, "bars": judged(table, powers)}
+            shown(tables)
+            figure = folder / "growth.png" if len(powers) else None
+            if figure is not None:
+                drawn(table, powers, figure)
+            print(f"recorded as {record(given.store, texts, tables, figure)} in {EXPERIMENT}")
     if not all(passed for _, passed in texts.values()):
         raise SystemExit(1)
 

@@ -1,31 +1,26 @@
 """A trial of 1,000,000 deals, 5 metrics and 500 reps, adjusted for what was known before, against the peers: one run, not a test.
 
     python benchmarks/trials.py                    ours, from every kind of table
-    python benchmarks/trials.py --peers DIRECTORY  also tea-tasting, gbstats and cluster-experiments, in virtual environments there
+    python benchmarks/trials.py --peers DIRECTORY  also tea-tasting, gbstats and cluster-experiments, from the environments of .ci/peers
+    python benchmarks/trials.py --quick            fewer deals and repetitions
 
 Times are of warm repetitions, the median and the best. `by rep` says whether errors know that deals of one rep are not independent. Memory
 is what a process of its own needed above the loaded table. cluster-experiments is given one metric, and its time is multiplied by five.
 """
 
 import argparse
-import json
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sides import apart, of_peer, ran, row, told
+
 METRICS, REPS = 5, 500
-PEERS = {
-    # gbstats pins a pandas that no longer builds; what is used of it needs NumPy and SciPy alone
-    "tea_tasting": (("tea-tasting", "polars", "pandas", "pyarrow"), ()),
-    "gbstats": (("polars", "pandas", "pyarrow", "scipy", "pydantic", "packaging"), ("gbstats<0.9",)),
-    "cluster_experiments": (("cluster-experiments", "pyarrow"), ()),
-}
+TASK = f"trial of {METRICS} metrics and {REPS} reps, adjusted"
 
 
 def deals_of(count: int, seed: int = 1) -> pd.DataFrame:
@@ -42,6 +37,11 @@ def deals_of(count: int, seed: int = 1) -> pd.DataFrame:
         table[f"metric_{place}"] = own[rep, place] + rng.normal(size=count)
         table[f"before_{place}"] = (own[:, place] + rng.normal(0, 0.3, REPS))[rep]
     return pd.DataFrame(table)
+
+
+def written(count: int, path: Path) -> None:
+    """Write the deals for every side."""
+    deals_of(count).to_parquet(path, index=False)
 
 
 OURS = """
@@ -71,7 +71,7 @@ for _ in range(repeats):
     times.append(time.perf_counter() - start)
 above = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held) / 1024
 row = found.iloc[0]
-print("RESULT", json.dumps({"times": times, "megabytes": above, "effect": row["effect"], "error": row["error"]}))
+print("RESULT", json.dumps({"times": times, "MB above": above, "effect": row["effect"], "error": row["error"]}))
 """
 
 TEA_TASTING = """
@@ -141,62 +141,44 @@ print("RESULT", json.dumps({"times": times, "effect": float(effect), "error": fl
 """
 
 
-def ran(python: str, script: str, *arguments: object) -> dict[str, Any]:
-    """Run a script in an environment and return what it found, or why it found nothing."""
-    done = subprocess.run([python, "-c", script, *map(str, arguments)], capture_output=True, text=True, check=False)
-    line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT")), None)
-    return dict(json.loads(line[7:])) if line else {"says": (done.stderr.strip().splitlines() or ["nothing"])[-1]}
-
-
-def environment(peers: Path, name: str) -> str:
-    """Return the interpreter of a peer's own environment, which is made when it is not there."""
-    folder, (whole, bare) = peers / name, PEERS[name]
-    python = folder / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        for names, further in ((whole, ()), (bare, ("--no-deps",))):
-            if names:
-                subprocess.run([str(python), "-m", "pip", "install", "--quiet", *further, *names], check=True)
-    return str(python)
+def measured(path: Path, peers: Path | None, repeats: int) -> dict[str, dict[str, Any]]:
+    """Return what each side found, by name."""
+    rows = {
+        f"whywin, {kind}": ran([sys.executable, "-c", OURS, path, kind, 0, repeats]) | {"by rep": "yes"}
+        for kind in ("DuckDB", "Arrow", "pandas")
+    }
+    whole = ran([sys.executable, "-c", OURS, path, "DuckDB", 999, repeats])
+    rows["whywin, DuckDB, 999 + 999 draws"] = whole | {"by rep": "yes"}
+    for kind in ("Polars", "pandas"):
+        tasting = of_peer(peers, "tea_tasting", TEA_TASTING, path, kind, 0, repeats)
+        rows[f"tea-tasting, {kind}"] = tasting | {"by rep": "no"}
+    rows["gbstats, Polars"] = of_peer(peers, "gbstats", GBSTATS, path, "", 0, repeats) | {"by rep": "no"}
+    clustered = of_peer(peers, "cluster_experiments", CLUSTER_EXPERIMENTS, path, "", 0, 2)
+    rows["cluster-experiments, pandas"] = clustered | {"by rep": "yes"}
+    return rows
 
 
 def main() -> None:
     """Run everything and print one row each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--deals", type=int, default=1_000_000, help="deals of the trial")
-    parser.add_argument("--repeats", type=int, default=9, help="warm repetitions")
-    parser.add_argument("--peers", type=Path, help="folder for the peers' virtual environments")
+    parser.add_argument("--deals", type=int, help="deals of the trial, 1,000,000")
+    parser.add_argument("--repeats", type=int, help="warm repetitions, 9")
+    parser.add_argument("--peers", type=Path, help="folder of the peers' environments, made by .ci/peers")
+    parser.add_argument("--quick", action="store_true", help="100,000 deals and three repetitions")
+    parser.add_argument("--json", type=Path, help="write the rows here too")
     given = parser.parse_args()
-    rows: dict[str, dict[str, Any]] = {}
+    deals = given.deals or (100_000 if given.quick else 1_000_000)
+    repeats = given.repeats or (3 if given.quick else 9)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "deals.parquet"
-        deals_of(given.deals).to_parquet(path, index=False)
-        for kind in ("DuckDB", "Arrow", "pandas"):
-            rows[f"whywin, {kind}"] = ran(sys.executable, OURS, path, kind, 0, given.repeats) | {"by rep": "yes"}
-        rows["whywin, DuckDB, 999 + 999 draws"] = ran(sys.executable, OURS, path, "DuckDB", 999, given.repeats) | {
-            "by rep": "yes"
-        }
-        if given.peers:
-            tasting = environment(given.peers, "tea_tasting")
-            for kind in ("Polars", "pandas"):
-                rows[f"tea-tasting, {kind}"] = ran(tasting, TEA_TASTING, path, kind, 0, given.repeats) | {"by rep": "no"}
-            rows["gbstats, Polars"] = ran(environment(given.peers, "gbstats"), GBSTATS, path, "", 0, given.repeats) | {
-                "by rep": "no"
-            }
-            clustered = ran(environment(given.peers, "cluster_experiments"), CLUSTER_EXPERIMENTS, path, "", 0, 2)
-            rows["cluster-experiments, pandas"] = clustered | {"by rep": "yes"}
-    shown = [
-        {
-            "": name, "median s": np.median(row.get("times", [np.nan])), "best s": min(row.get("times", [np.nan])),
-            "MB above": row.get("megabytes", np.nan), "by rep": row["by rep"], "effect": row.get("effect", np.nan),
-            "error": row.get("error", np.nan), "failed": row.get("says", ""),
-        }
-        for name, row in rows.items()
-    ]  # fmt: skip
-    print(
-        f"{given.deals:,} deals, {METRICS} metrics, {REPS} reps, adjusted for what was known before; {time.strftime('%Y-%m-%d')}"
-    )
-    print(pd.DataFrame(shown).set_index("").round(4).to_string())
+        apart(written, deals, path)
+        found = measured(path, given.peers, repeats)
+    rows = []
+    for way, one in found.items():
+        times = one.pop("times", None)
+        warm = {} if times is None else {"seconds": float(np.median(times)), "least": min(times)}
+        rows.append(row(TASK, way, deals, warm | one))
+    told(rows, given.json)
 
 
 if __name__ == "__main__":

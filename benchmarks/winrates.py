@@ -1,27 +1,39 @@
-"""The win-rate model against PyMC on deal rows and against bambi: the same data and priors, in one run; not a test.
+"""The win-rate model against PyMC, bambi and numpyro on deal rows: the same data and priors, in one run; not a test.
 
-    python benchmarks/winrates.py                    ours and PyMC
-    python benchmarks/winrates.py --peers DIRECTORY  also bambi, installed into a virtual environment there (made when it is not there)
+    python benchmarks/winrates.py                    ours and PyMC: some minutes
+    python benchmarks/winrates.py --peers DIRECTORY  also bambi and numpyro, from the environments that .ci/peers made there
+    python benchmarks/winrates.py --quick            few deals and a short limit
 
-Effective draws are the least bulk effective size over the standard deviations and the company's log odds; times include compiling.
+Effective draws are the least bulk effective size over the standard deviations and the company's log odds (numpyro's: its own estimate);
+times include compiling. A side that is stopped at one number of deals is not tried at a larger one. Ours goes on from counts of the same
+cells to 10,000,000 deals, and once more with 48,000 cells.
 """
 
 import argparse
 import json
-import subprocess
+import logging
+import os
 import sys
+import tempfile
 import time
+import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sides import of_peer, ran, row, told
+
 DIMENSIONS = {"industry": 5, "region": 4, "product": 3, "lead_source": 4, "rep": 25}
 LARGE = {"industry": 10, "region": 5, "product": 4, "lead_source": 6}
 PRIORS = {"centre": 0.0, "width": 1.0, "spread": 0.4}
 DRAWS, TUNE, CHAINS = 1000, 1000, 4
+SIZES = (2_000, 5_000, 10_000, 100_000)
+GROWTH = (10_000, 100_000, 1_000_000, 10_000_000)
+ROWS, COUNTS, LARGEST = "win-rate model on deals", "win-rate model from counts", "win-rate model, 48,000 cells"
 
 
 def deals_of(count: int, seed: int = 1) -> pd.DataFrame:
@@ -46,6 +58,23 @@ def cells_of_ten_million(seed: int = 2) -> pd.DataFrame:
     return table.assign(**{name: table[name].astype(str).str.zfill(3) for name in names})
 
 
+def counted(table: pd.DataFrame) -> pd.DataFrame:
+    """Return deals as counts of their cells."""
+    cells = table.groupby(list(DIMENSIONS))["won"].agg(["size", "sum"]).reset_index()
+    return cells.rename(columns={"size": "deals", "sum": "won"}).astype(dict.fromkeys(DIMENSIONS, str))
+
+
+def counts_of(count: int, seed: int = 1) -> pd.DataFrame:
+    """As many deals as counts of the same 6,000 cells: at ten million, rows would be what is measured."""
+    rng = np.random.default_rng(seed)
+    grid = np.indices(tuple(DIMENSIONS.values())).reshape(len(DIMENSIONS), -1)
+    table = pd.DataFrame(dict(zip(DIMENSIONS, grid, strict=True)))
+    odds = -0.2 + sum(rng.normal(0, 0.25, size)[table[name]] for name, size in DIMENSIONS.items())
+    table["deals"] = rng.multinomial(count, np.full(len(table), 1 / len(table)))
+    table["won"] = rng.binomial(table["deals"], 1 / (1 + np.exp(-odds)))
+    return table[table["deals"] > 0].reset_index(drop=True).astype(dict.fromkeys(DIMENSIONS, str))
+
+
 def ours(table: pd.DataFrame, engine: str) -> dict[str, float]:
     """Fit our model to the counts of the cells."""
     import arviz as az
@@ -55,10 +84,7 @@ def ours(table: pd.DataFrame, engine: str) -> dict[str, float]:
     from whywin.winrates.priors import Priors
     from whywin.winrates.sampling import Effort
 
-    cells = (
-        table.groupby(list(DIMENSIONS))["won"].agg(["size", "sum"]).reset_index().rename(columns={"size": "deals", "sum": "won"})
-    )
-    cells = cells.astype(dict.fromkeys(DIMENSIONS, str))
+    cells = table if "deals" in table else counted(table)
     tree = fit(
         pieces_of(cells, list(DIMENSIONS)), Priors(**PRIORS), Effort(DRAWS, TUNE, CHAINS, 0.9), np.random.default_rng(1), engine
     )
@@ -100,22 +126,36 @@ effective = float(min(found[v].min() for v in found.data_vars))
 print("RESULT", json.dumps({"seconds": time.perf_counter() - start, "effective": effective, "divergent": int(tree.sample_stats["diverging"].sum())}))
 """
 
-
-def bambi_on_rows(table: pd.DataFrame, peers: Path) -> dict[str, float]:
-    """Fit the same model with bambi in an environment of its own."""
-    python = peers / "venv" / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(peers / "venv")], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "bambi"], check=True)
-    path = peers / "deals.csv"
-    table.to_csv(path, index=False)
-    settings = [json.dumps(value) for value in (PRIORS, list(DIMENSIONS), DRAWS, TUNE, CHAINS)]
-    done = subprocess.run([str(python), "-c", BAMBI, str(path), *settings], capture_output=True, text=True, check=True)
-    return dict(json.loads(next(line for line in done.stdout.splitlines() if line.startswith("RESULT"))[7:]))
+NUMPYRO = """
+import json, os, sys, time
+import numpyro
+numpyro.set_host_device_count(int(sys.argv[6]))
+import jax, jax.numpy as jnp, numpy as np, pandas as pd, numpyro.distributions as dist
+from numpyro.diagnostics import effective_sample_size
+from numpyro.infer import MCMC, NUTS
+table, priors, names, draws, tune, chains = pd.read_csv(sys.argv[1]), *map(json.loads, sys.argv[2:7])
+start, used = time.perf_counter(), time.process_time()
+sizes = {name: int(table[name].max()) + 1 for name in names}
+def model(places, won):
+    odds = numpyro.sample("intercept", dist.Normal(priors["centre"], priors["width"]))
+    for name in names:
+        sd = numpyro.sample("sd_" + name, dist.HalfNormal(priors["spread"]))
+        with numpyro.plate("level_" + name, sizes[name]):
+            z = numpyro.sample("z_" + name, dist.Normal(0, 1))
+        odds = odds + (sd * z)[places[name]]
+    numpyro.sample("won", dist.Bernoulli(logits=odds), obs=won)
+mcmc = MCMC(NUTS(model), num_warmup=tune, num_samples=draws, num_chains=chains, progress_bar=False)
+places = {name: jnp.array(table[name].to_numpy()) for name in names}
+mcmc.run(jax.random.PRNGKey(1), places, jnp.array(table["won"].to_numpy()), extra_fields=("diverging",))
+found = mcmc.get_samples(group_by_chain=True)
+effective = min(float(effective_sample_size(np.asarray(found[v]))) for v in ["intercept", *("sd_" + name for name in names)])
+print("RESULT", json.dumps({"seconds": time.perf_counter() - start, "of cores": time.process_time() - used, "effective": effective,
+                            "divergent": int(mcmc.get_extra_fields()["diverging"].sum())}))
+"""
 
 
 def ten_million() -> dict[str, float]:
-    """The fast engine at 10,000,000 deals, from the table of counts to draws."""
+    """The fast engine at 10,000,000 deals in 48,000 cells, from the table of counts to draws."""
     from whywin.winrates.fitting import fit
     from whywin.winrates.pieces import pieces_of
     from whywin.winrates.priors import Priors
@@ -130,36 +170,75 @@ def ten_million() -> dict[str, float]:
 
 
 def timed(work: Callable[[], dict[str, float]]) -> dict[str, float]:
-    """Return what the work found, and how many seconds it took unless it said so itself."""
-    start = time.perf_counter()
+    """Return what the work found, and how many seconds it took, by the clock and of this process, unless it said so itself."""
+    start, used = time.perf_counter(), time.process_time()
     found = work()
-    return {"seconds": time.perf_counter() - start, **found}
+    return {"seconds": time.perf_counter() - start, "of cores": time.process_time() - used, **found}
 
 
 def _least(found: Any) -> float:
     return float(min(found[name].min() for name in found.data_vars))
 
 
+WAYS: dict[str, Callable[[int], dict[str, float]]] = {
+    "whywin, fast engine": lambda count: ours(deals_of(count), "laplace"),
+    "whywin, NUTS": lambda count: ours(deals_of(count), "nuts"),
+    "PyMC on deal rows": lambda count: pymc_on_rows(deals_of(count)),
+    COUNTS: lambda count: ours(counts_of(count), "laplace"),
+    LARGEST: lambda _: ten_million(),
+}
+
+
+def compared(sizes: list[int], peers: Path | None, limit: float) -> list[dict[str, Any]]:
+    """Return a row for each side and number of deals."""
+    rows: list[dict[str, Any]] = []
+    stopped: set[str] = set()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "deals.csv"
+        for deals in sizes:
+            deals_of(deals).to_csv(path, index=False)
+            words = [path, *(json.dumps(value) for value in (PRIORS, list(DIMENSIONS), DRAWS, TUNE, CHAINS))]
+            sides: dict[str, Callable[[], dict[str, Any]]] = {way: partial(alone, way, deals, limit) for way in list(WAYS)[:3]}
+            sides["bambi on deal rows"] = partial(of_peer, peers, "bambi", BAMBI, *words, limit=limit)
+            sides["numpyro on deal rows"] = partial(of_peer, peers, "numpyro", NUMPYRO, *words, limit=limit)
+            for way, side in sides.items():
+                found = {"says": "stopped at fewer deals"} if way in stopped else side()
+                if "says" in found:
+                    stopped.add(way)
+                else:
+                    found["ms a draw"] = 1000 * found["seconds"] / found["effective"]
+                rows.append(row(ROWS, way, deals, found))
+    return rows
+
+
+def alone(way: str, deals: int, limit: float) -> dict[str, Any]:
+    """Run one way in a process of its own."""
+    return ran([sys.executable, __file__, "--one", way, "--deals", deals], limit)
+
+
 def main() -> None:
-    """Run everything once and print one row each, with the ratio of time for one effective draw to ours with NUTS."""
+    """Print a row for each side, or, as a process of one side, its figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--deals", type=int, default=5000, help="deals of the comparison")
-    parser.add_argument("--peers", type=Path, help="folder for the peers' virtual environment")
+    parser.add_argument("--deals", type=int, nargs="*", help=f"deals of the comparison, {SIZES}")
+    parser.add_argument("--peers", type=Path, help="folder of the peers' environments, made by .ci/peers")
+    parser.add_argument("--limit", type=float, help="seconds after which a side is stopped, 180")
+    parser.add_argument("--quick", action="store_true", help="few deals and a limit of 40 seconds")
+    parser.add_argument("--json", type=Path, help="write the rows here too")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    table = deals_of(given.deals)
-    rows = {
-        "whywin, fast engine": timed(lambda: ours(table, "laplace")),
-        "whywin, NUTS": timed(lambda: ours(table, "nuts")),
-        "PyMC on deal rows": timed(lambda: pymc_on_rows(table)),
-    }
-    if given.peers:
-        given.peers.mkdir(parents=True, exist_ok=True)
-        rows["bambi on deal rows"] = timed(lambda: bambi_on_rows(table, given.peers))
-    frame = pd.DataFrame(rows).T
-    frame["ms_per_draw"] = 1000 * frame["seconds"] / frame["effective"]
-    frame["ratio"] = frame["ms_per_draw"] / frame.loc["whywin, NUTS", "ms_per_draw"]
-    print(frame.round(2).to_string())
-    print("10,000,000 deals, fast engine:", {name: round(value, 2) for name, value in ten_million().items()})
+    if given.one:
+        warnings.simplefilter("ignore")
+        logging.disable(logging.CRITICAL)
+        if given.one in {COUNTS, LARGEST}:
+            WAYS[given.one](1000)  # compiling the kernels, once a machine, is not what grows with deals
+        print("RESULT", json.dumps(timed(lambda: WAYS[given.one](given.deals[0]))))
+        return
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    limit = given.limit or (40.0 if given.quick else 180.0)
+    rows = compared(given.deals or [SIZES[0]] if given.quick else given.deals or list(SIZES), given.peers, limit)
+    rows += [row(COUNTS, "whywin, fast engine", size, alone(COUNTS, size, limit)) for size in GROWTH]
+    rows.append(row(LARGEST, "whywin, fast engine", GROWTH[-1], alone(LARGEST, GROWTH[-1], limit)))
+    told(rows, given.json)
 
 
 if __name__ == "__main__":
