@@ -61,8 +61,9 @@ def drawn(table: pd.DataFrame, powers: pd.DataFrame, path: Path) -> None:
     from matplotlib import pyplot as plt
 
     tasks = list(powers["task"].unique())
-    deep = -(-len(tasks) // WIDE)
-    figure, axes = plt.subplots(deep, WIDE, figsize=(5 * WIDE, 4 * deep), squeeze=False)
+    wide = min(len(tasks), WIDE)
+    deep = -(-len(tasks) // wide)
+    figure, axes = plt.subplots(deep, wide, figsize=(5 * wide, 4 * deep), squeeze=False)
     for axis in axes.flat[len(tasks) :]:
         axis.set_axis_off()
     for axis, task in zip(axes.flat, tasks, strict=False):
@@ -71,6 +72,9 @@ def drawn(table: pd.DataFrame, powers: pd.DataFrame, path: Path) -> None:
             part = table[(table["task"] == task) & (table["way"] == way)].dropna(subset="seconds").sort_values("deals")
             axis.plot(part["deals"], part["seconds"], marker="o", label=f"{way}: deals^{power:.2f}")
         axis.set(xscale="log", yscale="log", xlabel="deals", ylabel="seconds", title=task)
+        low, high = axis.get_ylim()
+        middle = (low * high) ** 0.5  # a hundredfold at least, or noise would look like growth
+        axis.set_ylim(min(low, middle / 10), max(high, middle * 10))
         axis.legend(frameon=False, fontsize=7)
     figure.tight_layout()
     figure.savefig(path, dpi=130)
