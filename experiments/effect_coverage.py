@@ -21,6 +21,7 @@ STATEMENT: Final = (
     "in which worlds not to trust them."
 )
 HELD: Final = (0.93, 0.97)
+ENOUGH: Final = 600  # worlds that the bounds are meant for; with fewer, they are wider by as much as chance is
 WARNED: Final = 0.9  # share of curved worlds in which the check must fail the methods that are straight in logits
 FALSE_ALARMS: Final = 0.05  # share of the other worlds in which it may
 LARGE: Final = 2_000_000  # deals of the population that the true effects are of; Monte Carlo error below .02 points
@@ -74,7 +75,8 @@ def verdict(table: pd.DataFrame) -> tuple[bool, str]:
             f"bias {off.mean():+.2f} ± {1.96 * error:.2f} points, width {width:.2f}, trusted in {100 * trusted:.0f} %"
         )
         if method in COVERING[kind]:
-            held &= HELD[0] <= covered / worlds <= HELD[1]
+            chance = 3 * math.sqrt(HELD[0] * (1 - HELD[0])) * max(worlds**-0.5 - ENOUGH**-0.5, 0.0)
+            held &= HELD[0] - chance <= covered / worlds <= HELD[1] + chance
         if method in LINEAR:
             held &= 1 - trusted >= WARNED if kind == "curved" else 1 - trusted <= FALSE_ALARMS
     return held, "; ".join(said) + "."

@@ -16,12 +16,12 @@ from whywin.experiment import conduct
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "experiments").glob("*.py"))
 BRIEF = {
-    "calibration": ("datasets=120",),
+    "calibration": ("datasets=80",),
     "claims": ("worlds=20",),
-    "effect_coverage": ("worlds=300",),
-    "effect_heterogeneity": ("worlds=40", "posteriors=8"),
+    "effect_coverage": ("worlds=150",),
+    "effect_heterogeneity": ("worlds=24", "posteriors=5"),
     "natural_experiments": ("worlds=150",),
-    "noise": ("worlds=50",),
+    "noise": ("worlds=40",),
 }  # with all worlds of their configs these would take more than CI has for slow tests together
 ON_REAL_DATA = {"within_study"}  # skipped where there are none
 

@@ -57,7 +57,17 @@ def test_the_verdict_on_coverage_can_turn_out_false(
     """It breaks when a method that should cover does not, or the check speaks where it should not or is silent where it should."""
     row = {"kind": kind, "estimand": "all", "method": method, "truth": 0.0, "low": -1.0, "high": 1.0}
     rows = [
-        {**row, "estimate": float(number % 3), "covered": number < covered, "trusted": number < trusted} for number in range(100)
+        {**row, "estimate": float(number % 3), "covered": number % 100 < covered, "trusted": number % 100 < trusted}
+        for number in range(600)
     ]
+
+    assert coverage.verdict(pd.DataFrame(rows))[0] is held
+
+
+@pytest.mark.parametrize(("covered", "held"), [(139, True), (134, False)])
+def test_fewer_worlds_leave_more_to_chance(coverage: SimpleNamespace, covered: int, held: bool) -> None:
+    """Of 150 worlds 92.7 % are within chance of 93 %, and 89.3 % are not."""
+    row = {"kind": "straight", "estimand": "all", "method": "double ml", "truth": 0.0, "low": -1.0, "high": 1.0, "trusted": True}
+    rows = [{**row, "estimate": float(number % 3), "covered": number < covered} for number in range(150)]
 
     assert coverage.verdict(pd.DataFrame(rows))[0] is held
