@@ -19,8 +19,6 @@ BRIEF = {
     "calibration": ("datasets=80",),
     "claims": ("worlds=20",),
     "effect_coverage": ("worlds=150",),
-    "effect_heterogeneity": ("worlds=24", "posteriors=5"),
-    "natural_experiments": ("worlds=150",),
     "noise": ("worlds=40",),
 }  # with all worlds of their configs these would take more than CI has for slow tests together
 ON_REAL_DATA = {"within_study"}  # skipped where there are none
