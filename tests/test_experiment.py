@@ -19,7 +19,7 @@ BRIEF = {
     "calibration": ("datasets=80",),
     "claims": ("worlds=20",),
     "effect_coverage": ("worlds=150",),
-    "noise": ("worlds=40",),
+    "noise": ("worlds=24",),
 }  # with all worlds of their configs these would take more than CI has for slow tests together
 ON_REAL_DATA = {"within_study"}  # skipped where there are none
 
