@@ -18,6 +18,7 @@ SCRIPTS = sorted((ROOT / "experiments").glob("*.py"))
 BRIEF = {
     "calibration": ("datasets=80",),
     "claims": ("worlds=20",),
+    "decomposition": ("worlds=40",),
     "effect_coverage": ("worlds=150",),
     "noise": ("worlds=24",),
 }  # with all worlds of their configs these would take more than CI has for slow tests together
