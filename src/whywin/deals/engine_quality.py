@@ -8,10 +8,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from whywin.deals.contract import STANDARD, Contract
+from whywin.deals.contract import Contract
 from whywin.deals.fingerprints import seconds
 from whywin.deals.in_engine import NO, OWN, Breach
-from whywin.deals.quality import DIMENSIONS, STALE
+from whywin.deals.quality import DIMENSIONS, STALE, completeness
 from whywin.deals.table import Quality
 
 DAY: Final = 86_400
@@ -74,12 +74,7 @@ def _completeness(table: Any, audit: pd.Series) -> tuple[float, str]:
     filled = {name: float(audit[f"filled_{name}"]) / float(audit["rows"]) for name in names if name != "closed"}
     if "closed" in names and audit["closed_deals"]:
         filled["closed"] = float(audit["filled_closed"]) / float(audit["closed_deals"])
-    empty = {name: 1 - share for name, share in filled.items() if share < 1}
-    worst = sorted(empty, key=lambda name: -empty[name])[:3]
-    listed = "; ".join(f"{name} is missing in {100 * empty[name]:.1f} %" for name in worst)
-    unmapped = [name for name in STANDARD if name not in table.columns and name != "cycle_days"]
-    absent = f" Not mapped: {', '.join(unmapped)}." if unmapped else ""
-    return 100 * float(np.mean(list(filled.values()))), (f"{listed}." if listed else "No cell is missing.") + absent
+    return completeness(filled, table.columns)
 
 
 def _timeliness(table: Any, audit: pd.Series, contract: Contract) -> tuple[float, str]:

@@ -1,5 +1,6 @@
 """How good a deal table is, by dimension."""
 
+from collections.abc import Container, Mapping
 from typing import Final
 
 import numpy as np
@@ -63,10 +64,20 @@ def _completeness(understood: Typed) -> tuple[float, str]:
     }
     if "closed" in table and table["won"].notna().any():
         filled["closed"] = float(table.loc[table["won"].notna(), "closed"].notna().mean())
+    return completeness(filled, understood.raw)
+
+
+def completeness(filled: Mapping[str, float], columns: Container[str]) -> tuple[float, str]:
+    """Return the score of completeness and what it rests on.
+
+    Args:
+        filled: share of the cells that are filled, by column.
+        columns: the columns that are there.
+    """
     empty = {name: 1 - share for name, share in filled.items() if share < 1}
     worst = sorted(empty, key=lambda name: -empty[name])[:3]
     listed = "; ".join(f"{name} is missing in {100 * empty[name]:.1f} %" for name in worst)
-    unmapped = [name for name in STANDARD if name not in understood.raw and name != "cycle_days"]
+    unmapped = [name for name in STANDARD if name not in columns and name != "cycle_days"]
     absent = f" Not mapped: {', '.join(unmapped)}." if unmapped else ""
     return 100 * float(np.mean(list(filled.values()))), (f"{listed}." if listed else "No cell is missing.") + absent
 
